@@ -23,14 +23,21 @@ export const ERRORS = {
   },
   "snapshot-damaged": {
     exit: 10,
-    meaning: "The snapshot has at least one finding that would change the restored state or stop a boot.",
+    meaning:
+      "The snapshot has at least one finding that would change the restored state or stop a boot.",
     remedy:
       "Take another snapshot, or use an older one. On a bad day a single finding can be passed with --accept-finding CODE.",
   },
   "malformed-message": {
     exit: 10,
     meaning: "A record inside a file or an answer does not follow its format.",
-    remedy: "The file is damaged, or not what it claims to be: take another snapshot, or use an older one.",
+    remedy:
+      "The file is damaged, or not what it claims to be: take another snapshot, or use an older one.",
+  },
+  "no-space": {
+    exit: 1,
+    meaning: "A file system is full, or has less room than what is about to be written needs.",
+    remedy: "Free some space, or write to another place. Nothing half written was left behind.",
   },
 } as const satisfies Record<string, ErrorKind>;
 

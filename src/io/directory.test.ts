@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, rm, stat, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import {
+  createDirectories,
+  exists,
+  freeBytes,
+  isMountPoint,
+  isWritable,
+  requireSpace,
+  syncDirectory,
+} from "./directory.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "holdfast-directory-"));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+test("createDirectories() makes what is missing, 0700, and says what it made", async () => {
+  await mkdir(join(root, "a"));
+  const made = await createDirectories(join(root, "a", "b", "c"));
+  assert.deepEqual(made, [join(root, "a", "b"), join(root, "a", "b", "c")]);
+  for (const path of made) assert.equal((await stat(path)).mode & 0o777, 0o700);
+  assert.deepEqual(await createDirectories(join(root, "a", "b")), []);
+  await syncDirectory(join(root, "a"));
+});
+
+test("exists() sees a dangling link", async () => {
+  await symlink("nowhere", join(root, "link"));
+  assert.equal(await exists(join(root, "link")), true);
+  assert.equal(await exists(join(root, "nothing")), false);
+});
+
+test("isMountPoint() knows the root, /proc and an ordinary folder", async () => {
+  assert.equal(await isMountPoint("/"), true);
+  assert.equal(await isMountPoint("/proc"), true);
+  assert.equal(await isMountPoint(root), false);
+});
+
+test("isWritable() is false where a name cannot be made", async (t) => {
+  assert.equal(await isWritable(root), true);
+  if (process.getuid?.() === 0) return t.skip("root may write everywhere");
+  await chmod(root, 0o500);
+  assert.equal(await isWritable(root), false);
+  await chmod(root, 0o700);
+});
+
+test("requireSpace() says how much is missing", async () => {
+  await requireSpace(root, 1);
+  const free = await freeBytes(root);
+  await assert.rejects(
+    requireSpace(root, free * 2),
+    /not enough space at .* bytes needed, \d+ free/,
+  );
+});

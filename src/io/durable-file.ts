@@ -1,0 +1,122 @@
+/**
+ * Files that must survive a power cut: written at positions, synced, and, where a name must never show half a file,
+ * written under another name first and renamed.
+ */
+import { randomBytes } from "node:crypto";
+import { readSync } from "node:fs";
+import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { HoldfastError } from "../errors.ts";
+import { syncDirectory } from "./directory.ts";
+
+/** A new file, open for writing at any position and for reading back. */
+export interface OutputFile extends AsyncDisposable {
+  readonly path: string;
+  /** All of `bytes` at `position`; they may be reused once this resolves. Throws "no-space" on a full disk. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Blocking read of what is there; shorter only at the end of the file. */
+  readAt(offset: number, length: number): Uint8Array;
+  /** Cuts the file, or extends it by a hole. */
+  truncate(size: number): Promise<void>;
+  /** Content and size are on the disk when this resolves. The name is not: that is `syncDirectory`. */
+  sync(): Promise<void>;
+}
+
+/** An OutputFile that has its real name only from `commit` on; disposed without it, nothing is left. */
+export interface DurableFile extends OutputFile {
+  /**
+   * Syncs the file, renames it to `target` (by default the name it was created for, replacing what is there) and
+   * syncs the folder. Once, and last: the file is closed after it.
+   */
+  commit(target?: string): Promise<void>;
+}
+
+/** Creates `path`, which must not exist, with `mode` (before umask). Disposing closes it and leaves it there. */
+export async function createFile(path: string, mode = 0o600): Promise<OutputFile> {
+  const handle = await explainWrite(path, open(path, "wx+", mode));
+  return {
+    path,
+    write: (bytes, position) => explainWrite(path, writeFully(handle, bytes, position)),
+    readAt: (offset, length) => readFully(handle.fd, offset, length),
+    truncate: (size) => explainWrite(path, handle.truncate(size)),
+    sync: () => explainWrite(path, handle.sync()),
+    [Symbol.asyncDispose]: async () => handle.close(),
+  };
+}
+
+/**
+ * Creates a file that will appear as `target`. Until then it lies beside it under a name of its own, so that two
+ * writers of one target cannot harm each other. Refuses a target that is anything but a regular file.
+ */
+export async function createDurableFile(target: string, mode = 0o600): Promise<DurableFile> {
+  await refuseSpecialFile(target);
+  const temporary = join(
+    dirname(target),
+    `${basename(target).slice(0, 48)}.${randomBytes(6).toString("hex")}.part`,
+  );
+  const file = await createFile(temporary, mode);
+  const dispose = once(async () => file[Symbol.asyncDispose]());
+  return {
+    ...file,
+    async commit(as = target) {
+      await file.sync();
+      await dispose();
+      await explainWrite(as, rename(temporary, as));
+      await syncDirectory(dirname(as));
+    },
+    async [Symbol.asyncDispose]() {
+      await dispose();
+      await rm(temporary, { force: true });
+    },
+  };
+}
+
+/** Replacing a device or a folder by a file is never what was meant; better told before the work than after it. */
+async function refuseSpecialFile(target: string): Promise<void> {
+  const found = await stat(target).catch(() => undefined);
+  if (found !== undefined && !found.isFile())
+    throw new HoldfastError(
+      "failed",
+      `cannot write "${target}": it exists and is not a regular file`,
+    );
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= action());
+}
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    const left = bytes.length - written;
+    written += (await handle.write(bytes, written, left, position + written)).bytesWritten;
+  }
+}
+
+function readFully(fd: number, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const read = readSync(fd, bytes, filled, length - filled, offset + filled);
+    if (read === 0) break;
+    filled += read;
+  }
+  return bytes.subarray(0, filled);
+}
+
+const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** The result of a file operation; its failure as a sentence that names the path, a full disk with its own code. */
+export async function explainWrite<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    if (!FULL.has(code))
+      throw new HoldfastError("failed", `cannot write "${path}": ${message}`, { cause: error });
+    throw new HoldfastError("no-space", `cannot write "${path}": ${message}`, {
+      cause: error,
+      hint: "free some space there, or choose another place, and run it again",
+    });
+  }
+}
