@@ -2,6 +2,7 @@
  * Events, for people or for machines, as the user chose. Never on standard output: that is for results.
  */
 import { now } from "./clock.ts";
+import { toJson } from "./json.ts";
 
 /** What a log line may carry beside its message: values that mean something to a machine. Never a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -44,13 +45,7 @@ export function createLog(writeLine: (line: string) => void, settings: Readonly<
 }
 
 function jsonLine(level: Level, message: string, fields: LogFields): string {
-  return JSON.stringify({ time: now().toISOString(), level, message, ...fields }, plainValue);
-}
-
-/** What JSON cannot hold: int64 as a string (a reader in JavaScript would round it), an error as its message. */
-function plainValue(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  return value instanceof Error ? value.message : value;
+  return toJson({ time: now().toISOString(), level, message, ...fields });
 }
 
 /** Level by a word in front, as etcd's tools do for errors; what is merely told has none. */
@@ -74,7 +69,7 @@ function textLine(level: Level, message: string, fields: LogFields, color: boole
 
 function textValue(value: unknown): string {
   if (typeof value === "string") return value;
-  return value instanceof Error ? value.message : JSON.stringify(value, plainValue);
+  return value instanceof Error ? value.message : toJson(value);
 }
 
 /** Names and answers come from outside: no control character of theirs reaches a terminal, newlines apart. */
