@@ -1,0 +1,3 @@
+module holdfast/test/parts/certs
+
+go 1.26.8

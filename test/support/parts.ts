@@ -1,0 +1,121 @@
+/**
+ * The real programs that tests run against, pinned by files of this project and built once into `.cache/parts/`.
+ * A part that is built in Go is a module in `test/parts/<name>/`; its `go.mod` and `go.sum` pin everything.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { output } from "./program.ts";
+
+export type PartName = "etcd-3.4" | "etcd-3.5" | "etcd-3.6" | "etcd-3.7" | "bbolt" | "certs";
+
+interface Recipe {
+  /** What goes into the key besides the recipe itself: any change builds anew. */
+  ingredients(): Promise<string>;
+  /** Puts the executables into `bin`; `folder` is scratch. */
+  build(folder: string, bin: string): Promise<void>;
+}
+
+const CACHE = fileURLToPath(new URL("../../.cache/parts/", import.meta.url));
+const MODULES = fileURLToPath(new URL("../parts/", import.meta.url));
+const GO_FLAGS = ["-mod=readonly", "-trimpath", "-ldflags=-s -w"];
+const GO_ENV = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" };
+const DEBIAN_ETCD = { version: "3.4.23", packages: ["etcd-server", "etcd-client"] };
+
+/** A Go module whose `tool` lines name the programs, or that is a program itself. */
+function goModule(name: PartName, target: "tool" | "."): Recipe {
+  const module = join(MODULES, name);
+  return {
+    async ingredients() {
+      const files = (await readdir(module)).toSorted();
+      const texts = await Promise.all(files.map((file) => readFile(join(module, file), "utf8")));
+      const go = await output("go", ["env", "GOVERSION", "GOOS", "GOARCH"], {
+        cwd: module,
+        env: GO_ENV,
+      });
+      return JSON.stringify([GO_FLAGS, go, files, texts]);
+    },
+    async build(_folder, bin) {
+      await output("go", ["build", ...GO_FLAGS, "-o", `${bin}/`, target], {
+        cwd: module,
+        env: GO_ENV,
+      });
+    },
+  };
+}
+
+/** etcd 3.4 cannot be built by today's Go; Debian still ships it. The packages are unpacked, not installed. */
+function debianPackages(version: string, packages: readonly string[]): Recipe {
+  return {
+    ingredients: async () =>
+      JSON.stringify([version, packages, await output("dpkg", ["--print-architecture"])]),
+    async build(folder, bin) {
+      const download = () =>
+        output("apt-get", ["-o", "APT::Sandbox::User=root", "download", ...packages], {
+          cwd: folder,
+        });
+      await download().catch(async () => {
+        await output("apt-get", ["update"]);
+        await download();
+      });
+      for (const file of await readdir(folder)) {
+        if (file.endsWith(".deb"))
+          await output("dpkg", ["-x", join(folder, file), join(folder, "unpacked")]);
+      }
+      await cp(join(folder, "unpacked", "usr", "bin"), bin, { recursive: true });
+      const found = await output(join(bin, "etcd"), ["--version"]);
+      if (!found.includes(`etcd Version: ${version}\n`))
+        throw new Error(`wanted etcd ${version} from Debian's packages, found ${found}`);
+    },
+  };
+}
+
+const RECIPES: Record<PartName, Recipe> = {
+  "etcd-3.4": debianPackages(DEBIAN_ETCD.version, DEBIAN_ETCD.packages),
+  "etcd-3.5": goModule("etcd-3.5", "tool"),
+  "etcd-3.6": goModule("etcd-3.6", "tool"),
+  "etcd-3.7": goModule("etcd-3.7", "tool"),
+  bbolt: goModule("bbolt", "."),
+  certs: goModule("certs", "."),
+};
+
+const asked = new Map<PartName, Promise<string>>();
+
+/** The folder with a part's executables; builds the part when it is not there yet. */
+export function part(name: PartName): Promise<string> {
+  const known = asked.get(name) ?? provide(name);
+  asked.set(name, known);
+  return known;
+}
+
+async function provide(name: PartName): Promise<string> {
+  const recipe = RECIPES[name];
+  const key = createHash("sha256").update(await recipe.ingredients());
+  const home = join(CACHE, `${name}-${key.digest("hex").slice(0, 16)}`);
+  if (!existsSync(home)) await build(name, recipe, home);
+  return join(home, "bin");
+}
+
+/** Builds beside the final place and renames: whoever loses a race uses what the winner built. */
+async function build(name: PartName, recipe: Recipe, home: string): Promise<void> {
+  process.stderr.write(`parts: building ${name}\n`);
+  await mkdir(CACHE, { recursive: true });
+  const folder = await mkdtemp(join(CACHE, `.building-${name}-`));
+  try {
+    const ready = join(folder, "ready");
+    await mkdir(join(ready, "bin"), { recursive: true });
+    await recipe.build(folder, join(ready, "bin"));
+    await rename(ready, home).catch((error: unknown) => {
+      if (!existsSync(home)) throw error;
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  process.stderr.write(`parts: ${name} is ready\n`);
+}
+
+if (import.meta.main) {
+  for (const name of Object.keys(RECIPES) as PartName[]) await part(name);
+}
