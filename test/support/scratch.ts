@@ -1,0 +1,19 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Scratch extends AsyncDisposable {
+  readonly path: string;
+  /** The path of something inside; nothing is created. */
+  file(...names: string[]): string;
+}
+
+/** An empty folder that goes away with everything in it: `await using folder = await scratch()`. */
+export async function scratch(): Promise<Scratch> {
+  const path = await mkdtemp(join(tmpdir(), "holdfast-test-"));
+  return {
+    path,
+    file: (...names) => join(path, ...names),
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  };
+}
