@@ -5,8 +5,11 @@
  * Statuses below 10 and 128 are those of etcdctl and etcdutl for the same situations; our own start at 10.
  */
 interface ErrorKind {
+  /** Process exit status. */
   readonly exit: number;
+  /** One or two sentences, in the third person. */
   readonly meaning: string;
+  /** One or two sentences, in the imperative: what to do next. */
   readonly remedy: string;
 }
 
@@ -20,6 +23,22 @@ export const ERRORS = {
     exit: 128,
     meaning: "The command line is wrong: a missing argument, or flags that contradict each other.",
     remedy: "See `holdfast help COMMAND`.",
+  },
+  "unknown-flag": {
+    exit: 1,
+    meaning:
+      "A command or flag does not exist, or a flag does not take the value that it was given.",
+    remedy: "See `holdfast COMMAND --help`; the message names the nearest that exists.",
+  },
+  "unsupported-output": {
+    exit: 4,
+    meaning: "The result cannot be printed in the format that --write-out asks for.",
+    remedy: "Use simple, json, fields or table.",
+  },
+  "not-a-snapshot": {
+    exit: 1,
+    meaning: "The file is not an etcd database at all: no page of it says so.",
+    remedy: "Check the path. Sealed or compressed backups must be opened first.",
   },
   "snapshot-damaged": {
     exit: 10,
