@@ -58,6 +58,13 @@ export const ERRORS = {
     meaning: "A file system is full, or has less room than what is about to be written needs.",
     remedy: "Free some space, or write to another place. Nothing half written was left behind.",
   },
+  "initial-cluster": {
+    exit: 1,
+    meaning:
+      "The flags that describe the cluster to restore do not fit together: names, peer URLs or their form.",
+    remedy:
+      "Give --name, --initial-cluster and --initial-advertise-peer-urls as the members will be started with.",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

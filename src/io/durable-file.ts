@@ -2,12 +2,12 @@
  * Files that must survive a power cut: written at positions, synced, and, where a name must never show half a file,
  * written under another name first and renamed.
  */
-import { randomBytes } from "node:crypto";
 import { readSync } from "node:fs";
 import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
+import { randomName } from "./random.ts";
 
 /** A new file, open for writing at any position and for reading back. */
 export interface OutputFile extends AsyncDisposable {
@@ -52,7 +52,7 @@ export async function createDurableFile(target: string, mode = 0o600): Promise<D
   await refuseSpecialFile(target);
   const temporary = join(
     dirname(target),
-    `${basename(target).slice(0, 48)}.${randomBytes(6).toString("hex")}.part`,
+    `${basename(target).slice(0, 48)}.${randomName(12)}.part`,
   );
   const file = await createFile(temporary, mode);
   const dispose = once(async () => file[Symbol.asyncDispose]());
