@@ -129,7 +129,8 @@ function searchSecond(readAt: ReadAt, size: number): Meta | string {
   return `not found at any page size from ${MIN_PAGE_SIZE} to ${MAX_PAGE_SIZE}`;
 }
 
-function isPageSize(value: number): boolean {
+/** Whether a page size is one that bbolt can find again: a power of two in the range above. */
+export function isPageSize(value: number): boolean {
   return value >= MIN_PAGE_SIZE && value <= MAX_PAGE_SIZE && Number.isInteger(Math.log2(value));
 }
 
