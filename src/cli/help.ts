@@ -8,33 +8,47 @@ export interface Example {
   readonly command: string;
 }
 
-/** Adds both sections. `failures` are the codes a user of this command may meet; 0, 1 and interruption always show. */
+/** Adds both sections. `failures` are the codes a user of this command may meet beside the common ones. */
 export function addHelpSections(
   command: Command,
   { examples, failures }: { examples: readonly Example[]; failures: readonly ErrorCode[] },
 ): Command {
-  return command.addHelpText("after", () =>
-    ["", "Examples:", ...examples.flatMap(exampleLines), "", ...exitStatusLines(failures)].join(
-      "\n",
-    ),
-  );
+  return command.addHelpText("after", () => {
+    const statuses = exitStatuses(failures).map((row) => exitStatusLine(command, row));
+    return [
+      "",
+      "Examples:",
+      ...examples.flatMap(({ what, command: typed }) => [`  # ${what}`, `  ${typed}`]),
+      "",
+      "Exit status:",
+      ...statuses,
+      "",
+      "What to do about each: docs/errors.md",
+    ].join("\n");
+  });
 }
 
-function exampleLines({ what, command }: Example): string[] {
-  return [`  # ${what}`, `  ${command}`];
-}
+type ExitStatus = readonly [status: number, meaning: string];
 
-function exitStatusLines(failures: readonly ErrorCode[]): string[] {
-  const codes: ErrorCode[] = [...failures, "unknown-flag", "usage", "failed"];
-  const rows = [...new Set(codes)]
-    .map((code) => ({ exit: ERRORS[code].exit, code, meaning: ERRORS[code].meaning }))
-    .toSorted((a, b) => a.exit - b.exit);
+function exitStatuses(failures: readonly ErrorCode[]): ExitStatus[] {
+  const codes = new Set<ErrorCode>([...failures, "unknown-flag", "usage", "failed"]);
+  const rows: ExitStatus[] = [...codes].map((code) => [
+    ERRORS[code].exit,
+    `${code}: ${ERRORS[code].meaning}`,
+  ]);
   return [
-    "Exit status:",
-    "    0  The command did what it says.",
-    ...rows.map(({ exit, code, meaning }) => `  ${String(exit).padStart(3)}  ${code}: ${meaning}`),
-    "  130  Interrupted: 128 and the number of the signal; nothing half done is left.",
-    "",
-    "All statuses and what to do: docs/errors.md",
+    [0, "The command did what it says."],
+    ...rows.toSorted(([a], [b]) => a - b),
+    [130, "Interrupted: 128 and the number of the signal. Nothing half done is left."],
   ];
+}
+
+function exitStatusLine(command: Command, [status, meaning]: ExitStatus): string {
+  const help = command.createHelp();
+  help.prepareContext({ helpWidth: helpWidth(command) });
+  return help.formatItem(String(status).padStart(3), 5, meaning, help);
+}
+
+function helpWidth(command: Command): number {
+  return command.configureOutput().getOutHelpWidth?.() ?? 100;
 }

@@ -1,0 +1,56 @@
+import { Command, Option } from "commander";
+import { addSwitchesOff } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { packageVersion } from "./package-version.ts";
+import { GROUPS, VERBS, type Verb } from "./verbs.ts";
+
+/**
+ * The command tree. Only commands for which `wanted` says so are loaded and can run; the others are there by name
+ * and summary, for the help and for suggestions.
+ */
+export async function createProgram(
+  context: Context,
+  wanted: (verb: Verb) => boolean,
+): Promise<Command> {
+  const program = new Command("holdfast")
+    .description("Backup and disaster recovery for etcd.")
+    .usage("<command> [flags]")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpCommand("help [command...]", "print help for a command")
+    .addOption(
+      new Option("--log-format <format>", "events and errors on standard error")
+        .choices(["text", "json"])
+        .default("text"),
+    )
+    .option("--debug", "more events on standard error", false);
+  for (const { word, summary, description } of GROUPS)
+    program.command(word).summary(summary).description(description);
+  for (const verb of VERBS) {
+    const command = wanted(verb) ? (await verb.load())(context) : new Command(verb.words.at(-1));
+    parentOf(program, verb).addCommand(command.summary(verb.summary));
+  }
+  adopt(program, context);
+  return program;
+}
+
+function parentOf(program: Command, { words }: Verb): Command {
+  return (
+    program.commands.find((command) => words.length > 1 && command.name() === words[0]) ?? program
+  );
+}
+
+/** What every command has in common: it throws instead of exiting, and prints through the context. */
+function adopt(command: Command, context: Context): void {
+  const { stdout } = context;
+  command
+    .helpOption("-h, --help", "print this help")
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: () => {},
+      getOutHelpWidth: () => ("columns" in stdout ? Number(stdout.columns) : 100),
+    });
+  addSwitchesOff(command);
+  for (const child of command.commands) adopt(child, context);
+}
