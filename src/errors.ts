@@ -65,6 +65,11 @@ export const ERRORS = {
     remedy:
       "Give --name, --initial-cluster and --initial-advertise-peer-urls as the members will be started with.",
   },
+  "data-dir-occupied": {
+    exit: 1,
+    meaning: "The place to restore into holds something already, or cannot be read.",
+    remedy: "Choose another --data-dir or --wal-dir, or move the old one away.",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -5,11 +5,15 @@ import {
   lstat,
   mkdir,
   open,
+  readdir,
   readFile,
   realpath,
+  rename,
+  rm,
+  rmdir,
   statfs,
 } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { HoldfastError } from "../errors.ts";
 
 /** Makes the names inside `path` durable. File systems that cannot sync a folder (EINVAL) are taken at their word. */
@@ -24,12 +28,56 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Creates `path` and what is missing above it, all with `mode`. Returns what was created, outermost first. */
+/** Syncs a folder and every folder in it, innermost first. */
+export async function syncTree(path: string): Promise<void> {
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await syncTree(join(path, entry.name));
+  }
+  await syncDirectory(path);
+}
+
+/**
+ * Creates `path` and what is missing above it, all with `mode` (before umask), all or none.
+ * Returns what was created, outermost first.
+ */
 export async function createDirectories(path: string, mode = 0o700): Promise<string[]> {
   const missing: string[] = [];
   for (let at = path; !(await exists(at)); at = dirname(at)) missing.unshift(at);
-  for (const directory of missing) await mkdir(directory, { mode });
-  return missing;
+  const made: string[] = [];
+  try {
+    for (const directory of missing) {
+      await mkdir(directory, { mode });
+      made.push(directory);
+    }
+  } catch (error) {
+    await removeEmptyDirectories(made);
+    throw failure(`cannot create the folder "${missing[made.length]}"`, error);
+  }
+  return made;
+}
+
+/** Removes folders given outermost first, as far as they are empty; what is not stays. */
+export async function removeEmptyDirectories(paths: readonly string[]): Promise<void> {
+  for (const path of paths.toReversed()) {
+    await rmdir(path).catch((error: unknown) => {
+      if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(errno(error) ?? "")) throw error;
+    });
+  }
+}
+
+/** Removes a folder with all that is in it; fine when it is not there. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}
+
+/**
+ * Gives a folder another name on its file system. The new name must be free, or that of an empty folder, which is
+ * replaced in the same instant. Durable after a sync of the folder around it.
+ */
+export async function renameDirectory(from: string, to: string): Promise<void> {
+  await rename(from, to).catch((error: unknown) => {
+    throw failure(`cannot rename "${from}" to "${to}"`, error);
+  });
 }
 
 /** Whether anything at all has this name, a dangling link included. */
@@ -37,9 +85,16 @@ export async function exists(path: string): Promise<boolean> {
   return (await lstat(path).catch(absent)) !== undefined;
 }
 
-function absent(error: unknown): undefined {
-  if (errno(error) === "ENOENT") return undefined;
-  throw error;
+/** The names in a folder, sorted; undefined when there is none. */
+export async function listDirectory(path: string): Promise<string[] | undefined> {
+  return (await readdir(path).catch(absent))?.toSorted();
+}
+
+/** The path without links, of which the end need not exist yet. */
+export async function canonicalPath(path: string): Promise<string> {
+  const full = resolve(path);
+  const real = await realpath(full).catch(absent);
+  return real ?? join(await canonicalPath(dirname(full)), basename(full));
 }
 
 /**
@@ -78,14 +133,21 @@ export async function freeBytes(path: string): Promise<number> {
 /** Refuses, before anything is written, what cannot fit into the file system of `path`. */
 export async function requireSpace(path: string, needed: number): Promise<void> {
   const free = await freeBytes(path);
-  if (free < needed)
-    throw new HoldfastError(
-      "no-space",
-      `not enough space at "${path}": ${needed} bytes needed, ${free} free`,
-      {
-        hint: "free some space there, or choose another place",
-      },
-    );
+  if (free >= needed) return;
+  throw new HoldfastError(
+    "no-space",
+    `not enough space at "${path}": ${needed} bytes needed, ${free} free`,
+    { hint: "free some space there, or choose another place" },
+  );
+}
+
+function absent(error: unknown): undefined {
+  if (errno(error) === "ENOENT") return undefined;
+  throw error;
+}
+
+function failure(what: string, cause: unknown): HoldfastError {
+  return new HoldfastError("failed", `${what}: ${(cause as Error).message}`, { cause });
 }
 
 function errno(error: unknown): string | undefined {
