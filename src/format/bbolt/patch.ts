@@ -10,7 +10,7 @@ import { childAt, damaged, isBucketAt, keyAt, type Node, valueAt } from "./node.
 import { BUCKET_ELEMENT } from "./page.ts";
 import { bucketLeaves, bucketOf, type Entry, openNodes, treeLeaves } from "./reader.ts";
 import { beginTree, type Child, type PageOutput, type PageWrite } from "./tree.ts";
-import { ascending, DEFAULT_FILL, taken, writeBucket, writeMetas } from "./writer.ts";
+import { ascending, checkKey, DEFAULT_FILL, taken, writeBucket, writeMetas } from "./writer.ts";
 
 /** Entries by bucket name, keys ascending. A bucket that is missing is made. */
 export interface Edits {
@@ -70,6 +70,7 @@ function bucketPlaces(nodes: Nodes, edits: Edits): BucketPlace[] {
     const appended = edits.append?.get(text) ?? [];
     const edit = { name: text, replaced: edits.replace.get(text), appended };
     const name = textBytes(text);
+    checkKey("the root bucket", name);
     places.set(toHex(name), { name, page: 0, value: undefined, edit });
   }
   for (const leaf of treeLeaves(nodes, nodes.meta.root)(ASCENDING)) {

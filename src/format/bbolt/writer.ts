@@ -4,7 +4,13 @@ import { compareBytes, textBytes, toHex } from "../bytes.ts";
 import { encodeBucketHeader, maxInlineBytes } from "./bucket.ts";
 import { encodeFreelist } from "./freelist.ts";
 import { encodeMeta, isPageSize, type Meta } from "./meta.ts";
-import { BUCKET_ELEMENT, MAX_KEY_BYTES, MAX_VALUE_BYTES, PAGE_HEADER_BYTES } from "./page.ts";
+import {
+  BUCKET_ELEMENT,
+  MAX_ELEMENTS,
+  MAX_KEY_BYTES,
+  MAX_VALUE_BYTES,
+  PAGE_HEADER_BYTES,
+} from "./page.ts";
 import type { Entry } from "./reader.ts";
 import {
   beginTree,
@@ -87,7 +93,7 @@ export function* writeBucket(
     if (tree === undefined) {
       inline.push(entry);
       bytes += entryBytes(entry);
-      if (bytes <= maxInlineBytes(output.pageSize)) continue;
+      if (bytes <= maxInlineBytes(output.pageSize) && inline.length <= MAX_ELEMENTS) continue;
       tree = beginTree(output, 0);
       for (const early of inline) tree.add(early);
     } else tree.add(entry);
@@ -138,7 +144,8 @@ export function* ascending(
   }
 }
 
-function checkKey(where: string, key: Uint8Array, previous: Uint8Array | undefined): void {
+/** Throws "failed" for a key (or bucket name) that bbolt would not have after `previous`. */
+export function checkKey(where: string, key: Uint8Array, previous?: Uint8Array): void {
   if (key.length === 0 || key.length > MAX_KEY_BYTES)
     throw refused(where, `a key has ${key.length} bytes, wanted 1 to ${MAX_KEY_BYTES}`);
   if (previous !== undefined && compareBytes(previous, key) >= 0)
