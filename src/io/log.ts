@@ -3,6 +3,7 @@
  */
 import { now } from "./clock.ts";
 import { toJson } from "./json.ts";
+import { printable } from "./printable.ts";
 
 /** What a log line may carry beside its message: values that mean something to a machine. Never a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -70,12 +71,4 @@ function textLine(level: Level, message: string, fields: LogFields, color: boole
 function textValue(value: unknown): string {
   if (typeof value === "string") return value;
   return value instanceof Error ? value.message : toJson(value);
-}
-
-/** Names and answers come from outside: no control character of theirs reaches a terminal, newlines apart. */
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, (found) => {
-    return `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
 }
