@@ -158,7 +158,7 @@ Findings
   error     element-bounds  page 12, offset 49152, bucket key, key 00ff  element 3 ends past its page
   warning   no-trailer      -                                            no SHA-256 follows the data
 
-DAMAGED: 1 error, 1 warning`),
+DAMAGED: 1 error, 1 warning`,
     ),
     text,
   );
