@@ -46,7 +46,8 @@ export function contentsOf(file: Uint8Array): Contents {
   const out: Contents = {};
   for (const bytes of database.bucketNames()) {
     const name = Buffer.from(bytes).toString();
-    out[name] = Array.from(database.bucket(name)!.entries(), inHex);
+    // In a damaged file a name can be where it is not found.
+    out[name] = Array.from(database.bucket(name)?.entries() ?? [], inHex);
   }
   return out;
 }
