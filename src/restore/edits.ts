@@ -1,0 +1,130 @@
+/**
+ * PURE. What a restore changes in the backend, bucket by bucket: the members of the old cluster go, those of the new
+ * one come, and raft's position is that of a cluster that has just begun. Keys, leases, users and alarms stay.
+ */
+import { HoldfastError } from "../errors.ts";
+import type { Edits } from "../format/bbolt/patch.ts";
+import type { Database, Entry } from "../format/bbolt/reader.ts";
+import { bytesText, compareBytes, textBytes, u64beBytes } from "../format/bytes.ts";
+import { idText, memberJSON, type NewMember } from "../format/cluster/member.ts";
+import { decodeCompactionMark } from "../format/mvcc/records.ts";
+import { decodeRevision, encodeRevision } from "../format/mvcc/revision.ts";
+import { votersJSON } from "../format/raft/conf-state.ts";
+import { BOOTSTRAP_TERM } from "../format/wal/bootstrap.ts";
+import { isOlderTarget, type TargetVersion } from "./target-version.ts";
+
+export interface EditRequest {
+  /** Ascending ids. */
+  readonly members: readonly NewMember[];
+  /** How far the revision is raised above everything that clients may have seen; 0n leaves it. */
+  readonly bump: bigint;
+  /** The members' version where that is said: it decides about the stored versions. */
+  readonly target: TargetVersion | undefined;
+}
+
+/** Every bucket that a server of today knows: all exist after a restore. */
+const BUCKETS = [
+  "alarm",
+  "auth",
+  "authRoles",
+  "authUsers",
+  "cluster",
+  "key",
+  "lease",
+  "members",
+  "members_removed",
+  "meta",
+] as const;
+
+const MAX_REVISION = (1n << 63n) - 1n;
+
+/** New values of rows by their key's text; undefined takes the row out. */
+type Changes = Map<string, Uint8Array | undefined>;
+
+/** Throws "target-version" and, for a bump beyond 63 bits, "usage". */
+export function planEdits(database: Database, request: EditRequest): Edits {
+  const { members, bump, target } = request;
+  const missing = BUCKETS.filter((name) => database.bucket(name) === undefined);
+  const replace = new Map<string, Entry[]>(missing.map((name) => [name, []]));
+  replace.set("members", changed([], memberRows(members)));
+  replace.set("members_removed", []);
+  const meta = raftPosition(members);
+  if (target !== undefined) {
+    if (isOlderTarget(target, storedVersions(database))) meta.set("storageVersion", undefined);
+    const rows = [...(database.bucket("cluster")?.entries() ?? [])];
+    replace.set("cluster", changed(rows, versionChanges(database, target)));
+  }
+  const raised = bump === 0n ? undefined : raisedRevision(database, bump);
+  if (raised !== undefined) meta.set("scheduledCompactRev", raised);
+  replace.set("meta", changed([...(database.bucket("meta")?.entries() ?? [])], meta));
+  if (raised === undefined) return { replace };
+  // As etcdutl does it: a row of the empty key, which no client can read, holds the revision.
+  return { replace, append: new Map([["key", [{ key: raised, value: new Uint8Array(0) }]]]) };
+}
+
+/**
+ * The index of the last entry that the data contains: one entry adds each member. Were it higher, a server would skip
+ * what clients write; were it lower, it would not start.
+ */
+function raftPosition(members: readonly NewMember[]): Changes {
+  return new Map([
+    ["consistent_index", u64beBytes(BigInt(members.length))],
+    ["term", u64beBytes(BOOTSTRAP_TERM)],
+    ["confState", textBytes(votersJSON(members.map(({ id }) => id)))],
+  ]);
+}
+
+/**
+ * Older members stop at versions above their own; equal and newer ones raise them. A downgrade that was under way has
+ * no place among members whose version is given.
+ */
+function versionChanges(database: Database, target: TargetVersion): Changes {
+  const changes: Changes = new Map([["downgrade", undefined]]);
+  if (isOlderTarget(target, storedVersions(database))) changes.set("clusterVersion", undefined);
+  return changes;
+}
+
+function storedVersions(database: Database): string[] {
+  const stored = [
+    database.bucket("meta")?.get(textBytes("storageVersion")),
+    database.bucket("cluster")?.get(textBytes("clusterVersion")),
+  ];
+  return stored.map((text) => (text === undefined ? "" : bytesText(text)));
+}
+
+/** The key of a row at the raised revision. */
+function raisedRevision(database: Database, bump: bigint): Uint8Array {
+  const main = latestRevision(database) + bump;
+  if (main <= MAX_REVISION) return encodeRevision({ main, sub: 0n });
+  throw new HoldfastError("usage", `--bump-revision ${bump} leads to ${main}, beyond 63 bits`);
+}
+
+/**
+ * The revision that a server would boot with: a compaction at a deletion can leave the last row below it. 0n for an
+ * empty store: etcdutl counts from there too.
+ */
+function latestRevision(database: Database): bigint {
+  const lastKey = database.bucket("key")?.lastKey();
+  const last = lastKey === undefined ? "no rows" : decodeRevision(lastKey);
+  const marks = ["scheduledCompactRev", "finishedCompactRev"].map((name) => {
+    const value = database.bucket("meta")?.get(textBytes(name));
+    return value === undefined ? 0n : decodeCompactionMark(value);
+  });
+  let latest = 0n;
+  for (const revision of [typeof last === "string" ? last : last.main, ...marks])
+    if (typeof revision === "bigint" && revision > latest) latest = revision;
+  return latest;
+}
+
+function memberRows(members: readonly NewMember[]): Changes {
+  return new Map(members.map((member) => [idText(member.id), textBytes(memberJSON(member))]));
+}
+
+/** The rows with the changes made, ascending. */
+function changed(rows: readonly Entry[], changes: Changes): Entry[] {
+  const kept = rows.filter(({ key }) => !changes.has(bytesText(key)));
+  const added = [...changes].flatMap(([key, value]) =>
+    value === undefined ? [] : [{ key: textBytes(key), value }],
+  );
+  return [...kept, ...added].toSorted((a, b) => compareBytes(a.key, b.key));
+}
