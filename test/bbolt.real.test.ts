@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { freelistCount, freelistFits, freelistId } from "../src/format/bbolt/freelist.ts";
+import { FREELIST, pageFlags } from "../src/format/bbolt/page.ts";
 import { patchDatabase } from "../src/format/bbolt/patch.ts";
 import { openDatabase } from "../src/format/bbolt/reader.ts";
 import type { Entry } from "../src/format/bbolt/reader.ts";
@@ -56,6 +58,20 @@ async function assertReal(file: Uint8Array, wanted: Contents, folder: Scratch): 
   assert.deepEqual(contentsOfDump(await output(bbolt, ["dump", path])), wanted);
 }
 
+/** Free pages, as bbolt's transactions leave them behind: some, ascending, inside the file. */
+function assertFreelist(file: Uint8Array, offset: number, pages: number): void {
+  assert.equal(pageFlags(file, offset), FREELIST);
+  assert.equal(freelistFits(file, offset, file.length - offset), true);
+  const count = freelistCount(file, offset);
+  const ids = Array.from({ length: count }, (_, i) => freelistId(file, offset, i));
+  assert.ok(count > 0);
+  assert.deepEqual(
+    ids,
+    [...new Set(ids)].toSorted((a, b) => a - b),
+  );
+  assert.ok(ids.every((id) => id >= 2 && id < pages));
+}
+
 for (const pageSize of PAGE_SIZES) {
   for (const freelist of ["none", "persisted"] as const) {
     test(`bbolt reads what we write: ${pageSize}-byte pages, freelist ${freelist}`, async () => {
@@ -76,6 +92,7 @@ for (const pageSize of PAGE_SIZES) {
       const { meta } = openDatabase(readAtOf(file), file.length);
       assert.equal(meta.pageSize, pageSize);
       assert.equal(meta.freelist === undefined, freelist === "none");
+      if (meta.freelist !== undefined) assertFreelist(file, meta.freelist * pageSize, meta.pages);
 
       const replace: Buckets = new Map([
         ["alarm", rows(900, 8, 100)],

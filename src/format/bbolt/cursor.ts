@@ -8,7 +8,7 @@ export interface Nodes {
   node(page: number): Node;
 }
 
-/** Branches on a way from root to leaf: with two children each, more than any file has pages for. */
+/** Most branches on a way from root to leaf: with two children each, so many need more pages than any file has. */
 export const MAX_DEPTH = 64;
 const CACHE_BYTES = 4 << 20;
 
@@ -43,8 +43,7 @@ export const DESCENDING: Course = { step: -1, enter: (branch) => branch.count - 
 
 /** Ascending from the leaf in which `key` lies. */
 export function ascendingFrom(key: Uint8Array): Course {
-  // Only the way down to the first leaf looks for the key; a branch entered later is entered at its first element,
-  // which is also where the search ends there: all its keys are above `key`.
+  // Branches after the first way down have only keys above this one: there the search ends at their first element.
   return { step: 1, enter: (branch) => childIndex(branch, key) };
 }
 

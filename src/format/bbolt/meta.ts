@@ -15,7 +15,7 @@ import { putU32le, putU64le, u32be, u32le, u64le } from "../bytes.ts";
 import { fnv1a64 } from "../fnv1a.ts";
 import { META, PAGE_HEADER_BYTES, pageNumber, putPageHeader, putPageNumber } from "./page.ts";
 
-export const META_BYTES = 64;
+const META_BYTES = 64;
 
 const MAGIC = 0xed0cdaed;
 const VERSION = 2;
@@ -23,11 +23,11 @@ const CHECKSUMMED_BYTES = 56;
 const NOT_PERSISTED = 0xffff_ffff_ffff_ffffn;
 
 /** bbolt looks for a second meta at 1024 << 0..14; no page size outside that can be found again. */
-export const MIN_PAGE_SIZE = 1024;
-export const MAX_PAGE_SIZE = 1024 << 14;
+const MIN_PAGE_SIZE = 1024;
+const MAX_PAGE_SIZE = 1024 << 14;
 
 export interface Meta {
-  /** Bytes; a power of two from MIN_PAGE_SIZE to MAX_PAGE_SIZE. */
+  /** Bytes; a power of two from 1 KiB to 16 MiB. */
   readonly pageSize: number;
   /** Page id of the root bucket's tree. */
   readonly root: number;
