@@ -174,6 +174,17 @@ export const ERRORS = {
     remedy:
       "Do not restart or remove anything yet. Take a snapshot of every member, and find the odd one out.",
   },
+  "hash-missing": {
+    exit: 1,
+    meaning: "The snapshot does not end with the SHA-256 that etcd sends after it.",
+    remedy:
+      "If it is a db file copied from a data dir, restore it with --skip-hash-check; otherwise it is cut short.",
+  },
+  "hash-mismatch": {
+    exit: 1,
+    meaning: "The snapshot's SHA-256 is not that of its bytes.",
+    remedy: "Copy it again from where it was taken to, or use another snapshot.",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,228 @@
+import { u32be } from "../format/bytes.ts";
+import { int64, KeyValueFields } from "../format/mvcc/key-value.ts";
+import {
+  REVISION_BYTES,
+  SEPARATOR,
+  TOMBSTONE_BYTES,
+  TOMBSTONE_MARK,
+} from "../format/mvcc/revision.ts";
+import { Arena } from "./arena.ts";
+import { KeyTable } from "./keys.ts";
+import { WordTable } from "./words.ts";
+
+/**
+ * What is remembered of every page that may turn out to be live. Whether it is, only the tree tells, and the tree
+ * is known when the stream has ended: so everything is kept in small fixed records.
+ */
+export class Candidates {
+  /** One record a page of the file, see PAGE. */
+  readonly pages = new WordTable(3);
+  /** One record a branch or leaf page that could be what its header says, see RUN. */
+  readonly runs = new WordTable(6);
+  /** One record an element of a leaf run, see ELEMENT. */
+  readonly elements = new WordTable(10);
+  /** One record an element of a branch run, see BRANCH_ELEMENT. */
+  readonly branches = new WordTable(5);
+  /** Rows with a lease: element, lease high, lease low. */
+  readonly leased = new WordTable(3);
+  readonly keys: KeyTable;
+  /** Keys and values that are not rows: the small buckets' contents. */
+  readonly kept = new Arena(256 << 20);
+  readonly #row = new KeyValueFields();
+
+  constructor(seed: number) {
+    this.keys = new KeyTable(seed);
+  }
+
+  /** Records the leaf element whose key starts at `at`; its CRC mark is set by the caller. */
+  addElement(
+    index: number,
+    bytes: Uint8Array,
+    at: number,
+    keySize: number,
+    valueSize: number,
+    isBucket: boolean,
+  ): void {
+    const { elements } = this;
+    elements.set(index, ELEMENT.SIZE, keySize + valueSize);
+    if (!isBucket && isRowKey(bytes, at, keySize))
+      this.#addRow(index, bytes, at, keySize, valueSize);
+    else this.#addOther(index, bytes, at, keySize, valueSize, isBucket);
+  }
+
+  #addRow(index: number, bytes: Uint8Array, at: number, keySize: number, valueSize: number): void {
+    const { elements } = this;
+    const row = this.#row;
+    const start = at + keySize;
+    const readable = row.decode(bytes, start, start + valueSize);
+    const suffix = keySize === TOMBSTONE_BYTES ? bytes[at + REVISION_BYTES]! : 0;
+    const mainHi = u32be(bytes, at);
+    const mainLo = u32be(bytes, at + 4);
+    let kind = suffix === TOMBSTONE_MARK ? KIND.TOMBSTONE : KIND.PUT;
+    if (keySize === TOMBSTONE_BYTES) kind |= (suffix + 1) << KIND.SUFFIX_SHIFT;
+    if (!readable) kind |= KIND.UNREADABLE;
+    else if (row.modHi !== mainHi || row.modLo !== mainLo) kind |= KIND.OTHER_REVISION;
+    if (row.versionHi !== 0) kind |= KIND.WIDE_VERSION;
+    elements.set(index, ELEMENT.KIND, kind);
+    elements.set(index, ELEMENT.MAIN_HI, mainHi);
+    elements.set(index, ELEMENT.MAIN_LO, mainLo);
+    elements.set(index, ELEMENT.SUB, u32be(bytes, at + 13));
+    elements.set(index, ELEMENT.CREATE_HI, row.createHi);
+    elements.set(index, ELEMENT.CREATE_LO, row.createLo);
+    elements.set(index, ELEMENT.VERSION, row.versionLo);
+    elements.set(
+      index,
+      ELEMENT.KEY,
+      readable ? this.keys.number(bytes, row.keyAt, row.keyLength) : 0,
+    );
+    if (row.leaseHi !== 0 || row.leaseLo !== 0) {
+      const leased = this.leased.reserve(1);
+      this.leased.set(leased, 0, index);
+      this.leased.set(leased, 1, row.leaseHi);
+      this.leased.set(leased, 2, row.leaseLo);
+    }
+  }
+
+  #addOther(
+    index: number,
+    bytes: Uint8Array,
+    at: number,
+    keySize: number,
+    valueSize: number,
+    isBucket: boolean,
+  ): void {
+    const { elements } = this;
+    const key = this.kept.keep(bytes, at, keySize);
+    const value = key < 0 ? -1 : this.kept.keep(bytes, at + keySize, valueSize);
+    elements.set(index, ELEMENT.KIND, isBucket ? KIND.BUCKET : KIND.OTHER);
+    elements.set(index, ELEMENT.KEY_POSITION, key < 0 ? NOT_KEPT : key);
+    elements.set(index, ELEMENT.KEY_LENGTH, keySize);
+    elements.set(index, ELEMENT.VALUE_POSITION, value < 0 ? NOT_KEPT : value);
+    elements.set(index, ELEMENT.VALUE_LENGTH, valueSize);
+  }
+
+  /** Records the branch element whose key starts at `at`. */
+  addBranchElement(
+    index: number,
+    child: number,
+    bytes: Uint8Array,
+    at: number,
+    keySize: number,
+  ): void {
+    const { branches } = this;
+    branches.set(index, BRANCH_ELEMENT.CHILD, Math.min(child, 0xffff_ffff));
+    if (isRowKey(bytes, at, keySize)) {
+      const suffix = keySize === TOMBSTONE_BYTES ? bytes[at + REVISION_BYTES]! + 1 : 0;
+      branches.set(index, BRANCH_ELEMENT.KIND, KIND.PUT | (suffix << KIND.SUFFIX_SHIFT));
+      branches.set(index, BRANCH_ELEMENT.MAIN_HI, u32be(bytes, at));
+      branches.set(index, BRANCH_ELEMENT.MAIN_LO, u32be(bytes, at + 4));
+      branches.set(index, BRANCH_ELEMENT.SUB, u32be(bytes, at + 13));
+      return;
+    }
+    const key = this.kept.keep(bytes, at, keySize);
+    branches.set(index, BRANCH_ELEMENT.KIND, KIND.OTHER);
+    branches.set(index, BRANCH_ELEMENT.MAIN_HI, key < 0 ? NOT_KEPT : key);
+    branches.set(index, BRANCH_ELEMENT.MAIN_LO, keySize);
+  }
+
+  /** The key of an element that is not a row; undefined when it was not kept. */
+  keptKey(index: number): Uint8Array | undefined {
+    return this.#keptBytes(index, ELEMENT.KEY_POSITION);
+  }
+
+  /** The value of an element that is not a row; undefined when it was not kept. */
+  keptValue(index: number): Uint8Array | undefined {
+    return this.#keptBytes(index, ELEMENT.VALUE_POSITION);
+  }
+
+  #keptBytes(index: number, word: number): Uint8Array | undefined {
+    const position = this.elements.get(index, word);
+    if (position === NOT_KEPT) return undefined;
+    return this.kept.read(position, this.elements.get(index, word + 1));
+  }
+
+  /** The lease of every row that has one, by element. */
+  *leases(): Generator<[element: number, lease: bigint]> {
+    for (let i = 0; i < this.leased.length; i++)
+      yield [this.leased.get(i, 0), int64(this.leased.get(i, 1), this.leased.get(i, 2))];
+  }
+}
+
+/** Words of a page's record. */
+export const PAGE = {
+  /** CRC-32C of the file up to this page's start: the CRC of any range follows by combination. */
+  CRC: 0,
+  /** 0 when nothing is known, else a run's number + 1, or FAULT | a reason. */
+  RUN: 1,
+  /** With a fault: what was found. */
+  FOUND: 2,
+} as const;
+
+export const FAULT = 0x8000_0000;
+
+/** Words of a run's record. */
+export const RUN = {
+  PAGE: 0,
+  /** bbolt's page flags, and NOT_CONTIGUOUS. */
+  KIND: 1,
+  OVERFLOW: 2,
+  /** First record in `elements` or `branches`. */
+  FIRST: 3,
+  COUNT: 4,
+  /** CRC of the file up to the first element's key. */
+  CRC: 5,
+} as const;
+
+/** A leaf whose elements do not lie one after the other: its marks are each element's own CRC. */
+export const NOT_CONTIGUOUS = 0x100;
+
+/** Words of a leaf element's record. */
+export const ELEMENT = {
+  KIND: 0,
+  /** Bytes of key and value. */
+  SIZE: 1,
+  /** CRC of the file up to the element's end (contiguous leaves), or the element's own CRC. */
+  MARK: 2,
+  MAIN_HI: 3,
+  MAIN_LO: 4,
+  SUB: 5,
+  KEY: 6,
+  CREATE_HI: 7,
+  CREATE_LO: 8,
+  VERSION: 9,
+  /** Not for rows. */
+  KEY_POSITION: 3,
+  KEY_LENGTH: 4,
+  VALUE_POSITION: 5,
+  VALUE_LENGTH: 6,
+} as const;
+
+export const BRANCH_ELEMENT = { CHILD: 0, KIND: 1, MAIN_HI: 2, MAIN_LO: 3, SUB: 4 } as const;
+
+/** An element's kind: one of the first four, flags, and from SUFFIX_SHIFT on the 18th key byte + 1. */
+export const KIND = {
+  PUT: 1,
+  TOMBSTONE: 2,
+  OTHER: 3,
+  BUCKET: 4,
+  MASK: 0xf,
+  /** The value is no KeyValue. */
+  UNREADABLE: 0x10,
+  /** mod_revision is not the key's main revision. */
+  OTHER_REVISION: 0x20,
+  /** The version does not fit 32 bits. */
+  WIDE_VERSION: 0x40,
+  SUFFIX_SHIFT: 16,
+} as const;
+
+const NOT_KEPT = 0xffff_ffff;
+
+/** Keys that are revisions below 2^61, with fewer than 2^32 changes in one transaction; others are kept as bytes. */
+function isRowKey(bytes: Uint8Array, at: number, size: number): boolean {
+  return (
+    (size === REVISION_BYTES || size === TOMBSTONE_BYTES) &&
+    bytes[at + 8] === SEPARATOR &&
+    bytes[at]! < 0x20 &&
+    u32be(bytes, at + 9) === 0
+  );
+}

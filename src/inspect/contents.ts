@@ -1,0 +1,184 @@
+import { bytesText, u64be } from "../format/bytes.ts";
+import {
+  decodeAlarm,
+  decodeCompactionMark,
+  decodeDowngrade,
+  decodeMember,
+  decodeNumber,
+  isLease,
+  isMessage,
+} from "../format/mvcc/records.ts";
+import type { Candidates } from "./candidates.ts";
+import { elementsOf, type BucketLeaves } from "./buckets.ts";
+import type { Findings } from "./findings.ts";
+import type { Alarm, AuthState, Member } from "./report.ts";
+
+/** What the small buckets say. */
+export interface Contents {
+  /** The higher of scheduled and finished compaction; -1n when there was none. */
+  readonly compactRevision: bigint;
+  /** The finished one alone: a server is still at work on what lies between. */
+  readonly finishedCompactRevision: bigint;
+  readonly consistentIndex: bigint;
+  readonly term: bigint;
+  readonly storageVersion: string;
+  readonly clusterVersion: string;
+  readonly downgrade: string;
+  readonly leases: ReadonlySet<bigint>;
+  readonly auth: AuthState;
+  readonly alarms: readonly Alarm[];
+  readonly members: readonly Member[];
+}
+
+type Record = readonly [key: Uint8Array, value: Uint8Array];
+
+/** Buckets that every server of 3.4 to 3.7 has; it creates the missing ones at boot, except as noted. */
+const EXPECTED = [
+  "alarm",
+  "auth",
+  "authRoles",
+  "authUsers",
+  "cluster",
+  "key",
+  "lease",
+  "members",
+  "members_removed",
+  "meta",
+];
+
+/** Reads the small buckets and says what a server could not read. */
+export function readContents(
+  candidates: Candidates,
+  buckets: readonly BucketLeaves[],
+  findings: Findings,
+): Contents {
+  const records = (name: string): Record[] => recordsOf(candidates, buckets, name, findings);
+  const present = new Set(buckets.map((bucket) => bucket.name));
+  for (const bucket of EXPECTED.filter((name) => !present.has(name)))
+    findings.warn("bucket-missing", { bucket }, `bucket "${bucket}" is missing`);
+  const meta = textMap(records("meta"));
+  const cluster = textMap(records("cluster"));
+  const scheduled = compactionMark(meta, "scheduledCompactRev", findings);
+  const finished = compactionMark(meta, "finishedCompactRev", findings);
+  return {
+    compactRevision: scheduled > finished ? scheduled : finished,
+    finishedCompactRevision: finished,
+    consistentIndex: number(meta, "consistent_index", "meta", findings),
+    term: number(meta, "term", "meta", findings),
+    storageVersion: bytesText(meta.get("storageVersion") ?? NONE),
+    clusterVersion: bytesText(cluster.get("clusterVersion") ?? NONE),
+    downgrade: decodeDowngrade(cluster.get("downgrade") ?? NONE),
+    leases: readLeases(records("lease"), findings),
+    auth: readAuth(records("auth"), records("authUsers"), records("authRoles"), findings),
+    alarms: records("alarm").flatMap(([key]) => checked("alarm", decodeAlarm(key), findings)),
+    members: records("members").flatMap(([, value]) => readMember(value, findings)),
+  };
+}
+
+const NONE = new Uint8Array(0);
+
+function recordsOf(
+  candidates: Candidates,
+  buckets: readonly BucketLeaves[],
+  name: string,
+  findings: Findings,
+): Record[] {
+  const leaves = buckets.find((bucket) => bucket.name === name)?.leaves ?? [];
+  const records: Record[] = [];
+  for (const run of leaves) {
+    for (const index of elementsOf(candidates, run)) {
+      const key = candidates.keptKey(index);
+      const value = candidates.keptValue(index);
+      if (key !== undefined && value !== undefined) records.push([key, value]);
+      else
+        findings.warn(
+          "not-examined",
+          { bucket: name },
+          `a record of bucket "${name}" was too large to be examined`,
+        );
+    }
+  }
+  return records;
+}
+
+function textMap(records: readonly Record[]): Map<string, Uint8Array> {
+  return new Map(records.map(([key, value]) => [bytesText(key), value]));
+}
+
+function checked<T extends object>(bucket: string, value: T | string, findings: Findings): T[] {
+  if (typeof value !== "string") return [value];
+  findings.error(
+    "record-invalid",
+    { bucket },
+    `a record of bucket "${bucket}" cannot be read: ${value}`,
+  );
+  return [];
+}
+
+/** A restore writes the members anew, so that a bad record is no reason to refuse. */
+function readMember(value: Uint8Array, findings: Findings): Member[] {
+  const member = decodeMember(value);
+  if (typeof member !== "string") return [member];
+  const text = `a record of bucket "members" cannot be read: ${member}`;
+  findings.warn("member-invalid", { bucket: "members" }, text);
+  return [];
+}
+
+function compactionMark(meta: Map<string, Uint8Array>, name: string, findings: Findings): bigint {
+  const value = meta.get(name);
+  if (value === undefined) return -1n;
+  const mark = decodeCompactionMark(value);
+  if (typeof mark === "bigint") return mark;
+  findings.error("record-invalid", { bucket: "meta" }, `meta/${name} cannot be read: ${mark}`);
+  return -1n;
+}
+
+/** A restore writes index and term anew: bad ones are worth a warning only. */
+function number(
+  map: Map<string, Uint8Array>,
+  name: string,
+  bucket: string,
+  findings: Findings,
+): bigint {
+  const value = map.get(name);
+  if (value === undefined) return 0n;
+  const decoded = decodeNumber(value);
+  if (typeof decoded === "bigint") return decoded;
+  findings.warn("number-invalid", { bucket }, `${bucket}/${name} cannot be read: ${decoded}`);
+  return 0n;
+}
+
+function readLeases(records: readonly Record[], findings: Findings): Set<bigint> {
+  const leases = new Set<bigint>();
+  for (const [key, value] of records) {
+    const isSound = key.length === 8 && isLease(value);
+    checked("lease", isSound ? { key } : "it is no id with a Lease message", findings);
+    if (isSound) leases.add(BigInt.asIntN(64, u64be(key, 0)));
+  }
+  return leases;
+}
+
+function readAuth(
+  auth: readonly Record[],
+  users: readonly Record[],
+  roles: readonly Record[],
+  findings: Findings,
+): AuthState {
+  const settings = textMap(auth);
+  for (const [bucket, records] of [
+    ["authUsers", users],
+    ["authRoles", roles],
+  ] as const)
+    for (const [key, value] of records)
+      checked(
+        bucket,
+        isMessage(value) ? { key } : `the value of "${bytesText(key)}" is no message`,
+        findings,
+      );
+  return {
+    enabled: settings.get("authEnabled")?.[0] === 1,
+    revision: number(settings, "authRevision", "auth", findings),
+    users: users.map(([key]) => bytesText(key)),
+    roles: roles.map(([key]) => bytesText(key)),
+  };
+}

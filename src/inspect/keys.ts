@@ -1,0 +1,168 @@
+import { bytesText } from "../format/bytes.ts";
+import { Arena } from "./arena.ts";
+import { WordTable } from "./words.ts";
+
+/**
+ * The distinct user keys met so far, each under a small number. A key is kept as its directory (up to the last
+ * slash, shared by many) and its name, so that a key costs its name and some tens of bytes.
+ */
+export class KeyTable {
+  readonly #names: NameTable;
+  readonly #directories: NameTable;
+
+  /** @param seed random: keys that collide on purpose must not be possible */
+  constructor(seed: number) {
+    this.#names = new NameTable(seed);
+    this.#directories = new NameTable(~seed);
+  }
+
+  get length(): number {
+    return this.#names.length;
+  }
+
+  get directories(): number {
+    return this.#directories.length;
+  }
+
+  /** The number of the key in bytes[at, at + length), new or known. */
+  number(bytes: Uint8Array, at: number, length: number): number {
+    const end = at + length;
+    let cut = end;
+    while (cut > at && bytes[cut - 1] !== SLASH) cut--;
+    const directory = this.#directories.number(0, bytes, at, cut - at);
+    return this.#names.number(directory, bytes, cut, end - cut);
+  }
+
+  directoryOf(key: number): number {
+    return this.#names.groupOf(key);
+  }
+
+  directoryText(directory: number): string {
+    return this.#directories.text(directory);
+  }
+
+  text(key: number): string {
+    return this.#directories.text(this.#names.groupOf(key)) + this.#names.text(key);
+  }
+}
+
+const SLASH = 0x2f;
+
+const GROUP = 0;
+const HASH = 1;
+const POSITION = 2;
+const LENGTH = 3;
+
+/** Names longer than this are told apart by their first bytes and a digest of the rest. */
+const KEPT_WHOLE = 4096;
+const DIGEST_BYTES = 32;
+
+/** Byte strings inside groups, numbered in the order met: an open-addressing table over an arena. */
+class NameTable {
+  readonly #seed: number;
+  readonly #arena = new Arena(0xfff0_0000);
+  readonly #records = new WordTable(4);
+  #slots = new Uint32Array(1 << 12);
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  get length(): number {
+    return this.#records.length;
+  }
+
+  groupOf(name: number): number {
+    return this.#records.get(name, GROUP);
+  }
+
+  text(name: number): string {
+    const length = this.#records.get(name, LENGTH);
+    const kept = this.#arena.read(
+      this.#records.get(name, POSITION),
+      Math.min(length, KEPT_WHOLE - DIGEST_BYTES),
+    );
+    return length < KEPT_WHOLE ? bytesText(kept) : `${bytesText(kept)}… (${length} bytes)`;
+  }
+
+  number(group: number, bytes: Uint8Array, at: number, length: number): number {
+    if (length >= KEPT_WHOLE) {
+      const short = shorten(bytes, at, length, this.#seed);
+      return this.#find(group, short, 0, KEPT_WHOLE, length);
+    }
+    return this.#find(group, bytes, at, length, length);
+  }
+
+  #find(group: number, bytes: Uint8Array, at: number, kept: number, length: number): number {
+    const hash = hashBytes(bytes, at, kept, Math.imul(this.#seed + group, 0x9e3779b1) ^ length);
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const name = this.#slots[slot]! - 1;
+      const records = this.#records;
+      if (
+        records.get(name, HASH) === hash &&
+        records.get(name, GROUP) === group &&
+        records.get(name, LENGTH) === length &&
+        this.#arena.matches(records.get(name, POSITION), bytes, at, kept)
+      )
+        return name;
+    }
+    return this.#add(slot, group, hash, bytes, at, kept, length);
+  }
+
+  #add(
+    slot: number,
+    group: number,
+    hash: number,
+    bytes: Uint8Array,
+    at: number,
+    kept: number,
+    length: number,
+  ): number {
+    const name = this.#records.reserve(1);
+    this.#records.set(name, GROUP, group);
+    this.#records.set(name, HASH, hash);
+    this.#records.set(name, POSITION, this.#arena.keep(bytes, at, kept));
+    this.#records.set(name, LENGTH, length);
+    this.#slots[slot] = name + 1;
+    if (this.#records.length * 3 > this.#slots.length * 2) this.#grow();
+    return name;
+  }
+
+  #grow(): void {
+    const slots = new Uint32Array(this.#slots.length * 2);
+    const mask = slots.length - 1;
+    for (let name = 0; name < this.#records.length; name++) {
+      let slot = this.#records.get(name, HASH) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = name + 1;
+    }
+    this.#slots = slots;
+  }
+}
+
+/** A 32-bit hash that nobody can predict without the seed. */
+function hashBytes(bytes: Uint8Array, at: number, length: number, seed: number): number {
+  let hash = seed;
+  const end = at + length;
+  for (; at + 4 <= end; at += 4) {
+    hash ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    hash ^= hash >>> 13;
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
+
+/** The first bytes of a long name, and 256 bits of hash over all of it. */
+function shorten(bytes: Uint8Array, at: number, length: number, seed: number): Uint8Array {
+  const short = new Uint8Array(KEPT_WHOLE);
+  short.set(bytes.subarray(at, at + KEPT_WHOLE - DIGEST_BYTES));
+  for (let word = 0; word < DIGEST_BYTES / 4; word++) {
+    const hash = hashBytes(bytes, at, length, Math.imul(seed ^ (word + 1), 0x27d4eb2f));
+    for (let i = 0; i < 4; i++) short[KEPT_WHOLE - DIGEST_BYTES + word * 4 + i] = hash >>> (8 * i);
+  }
+  return short;
+}

@@ -1,0 +1,160 @@
+import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
+import { KEY_RECORD, type History } from "./history.ts";
+import type { LargeObject, RevisedKey, Usage } from "./report.ts";
+import { mainRevision } from "./row-key.ts";
+
+/** Who fills the database: by prefix, by namespace, by object, by number of revisions. */
+export interface UsageReport {
+  readonly prefixes: Usage[];
+  readonly namespaces: Usage[];
+  readonly largest: LargeObject[];
+  readonly mostRevised: RevisedKey[];
+}
+
+/** How many of the largest and the most revised are named. */
+const NAMED = 20;
+
+export function readUsage(
+  candidates: Candidates,
+  leaves: readonly number[],
+  history: History,
+): UsageReport {
+  const directories = addUpDirectories(candidates, leaves, history);
+  const prefixes = new Map<string, Sum>();
+  const namespaces = new Map<string, Sum>();
+  for (let directory = 0; directory < directories.rows.length; directory++) {
+    const sum: Sum = {
+      keys: directories.keys[directory]!,
+      rows: directories.rows[directory]!,
+      bytes: directories.bytes[directory]!,
+    };
+    if (sum.rows === 0) continue;
+    const place = placeOf(candidates.keys.directoryText(directory));
+    add(prefixes, place.prefix, sum);
+    if (place.namespace !== undefined) add(namespaces, place.namespace, sum);
+  }
+  return {
+    prefixes: ranked(prefixes),
+    namespaces: ranked(namespaces),
+    largest: largestRows(candidates, leaves),
+    mostRevised: mostRevisedKeys(candidates, history),
+  };
+}
+
+interface Sum {
+  keys: number;
+  rows: number;
+  bytes: number;
+}
+
+function addUpDirectories(candidates: Candidates, leaves: readonly number[], history: History) {
+  const { runs, elements, keys } = candidates;
+  const rows = new Float64Array(keys.directories);
+  const bytes = new Float64Array(keys.directories);
+  for (const run of leaves) {
+    const first = runs.get(run, RUN.FIRST);
+    const end = first + runs.get(run, RUN.COUNT);
+    for (let index = first; index < end; index++) {
+      const kind = elements.get(index, ELEMENT.KIND);
+      if ((kind & KIND.MASK) > KIND.TOMBSTONE || (kind & KIND.UNREADABLE) !== 0) continue;
+      const directory = keys.directoryOf(elements.get(index, ELEMENT.KEY));
+      rows[directory]! += 1;
+      bytes[directory]! += elements.get(index, ELEMENT.SIZE);
+    }
+  }
+  const live = new Float64Array(keys.directories);
+  for (let key = 0; key < history.byKey.length; key++) {
+    const latest = history.byKey.get(key, KEY_RECORD.LATEST) - 1;
+    if (latest >= 0 && (elements.get(latest, ELEMENT.KIND) & KIND.MASK) === KIND.PUT)
+      live[keys.directoryOf(key)]! += 1;
+  }
+  return { keys: live, rows, bytes };
+}
+
+function add(sums: Map<string, Sum>, name: string, more: Sum): void {
+  const sum = sums.get(name);
+  if (sum === undefined) {
+    sums.set(name, { ...more });
+    return;
+  }
+  sum.keys += more.keys;
+  sum.rows += more.rows;
+  sum.bytes += more.bytes;
+}
+
+function ranked(sums: Map<string, Sum>): Usage[] {
+  return Array.from(sums, ([name, sum]) => ({ name, ...sum })).toSorted(
+    (a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1),
+  );
+}
+
+/** Kubernetes' API servers keep their objects under one of these (OpenShift has two). */
+const KUBERNETES_ROOTS = new Set(["registry", "kubernetes.io", "openshift.io"]);
+/** Resources that Kubernetes keeps one level deeper. */
+const TWO_LEVELS = new Set(["services"]);
+
+/**
+ * The prefix (for Kubernetes: the resource) and namespace of a directory. `/registry/pods/default/` is `/registry/pods`
+ * in `default`; custom resources have their group between: `/registry/example.com/widgets/default/`.
+ */
+export function placeOf(directory: string): { prefix: string; namespace: string | undefined } {
+  const parts = directory.split("/");
+  const start = directory.startsWith("/") ? 1 : 0;
+  const names = parts.slice(start, -1);
+  const head = start === 1 ? "/" : "";
+  if (!KUBERNETES_ROOTS.has(names[0] ?? ""))
+    return { prefix: head + names.slice(0, 2).join("/"), namespace: undefined };
+  const resource = names[1] ?? "";
+  const depth = resource.includes(".") || TWO_LEVELS.has(resource) ? 3 : 2;
+  return { prefix: head + names.slice(0, depth).join("/"), namespace: names[depth] };
+}
+
+function largestRows(candidates: Candidates, leaves: readonly number[]): LargeObject[] {
+  const { runs, elements, keys } = candidates;
+  const top = new Top(NAMED);
+  for (const run of leaves) {
+    const first = runs.get(run, RUN.FIRST);
+    const end = first + runs.get(run, RUN.COUNT);
+    for (let index = first; index < end; index++) {
+      const kind = elements.get(index, ELEMENT.KIND);
+      if ((kind & KIND.MASK) === KIND.PUT && (kind & KIND.UNREADABLE) === 0)
+        top.offer(elements.get(index, ELEMENT.SIZE), index);
+    }
+  }
+  return top.list().map(([bytes, index]) => ({
+    key: keys.text(elements.get(index, ELEMENT.KEY)),
+    bytes,
+    revision: mainRevision(candidates, index),
+  }));
+}
+
+function mostRevisedKeys(candidates: Candidates, history: History): RevisedKey[] {
+  const top = new Top(NAMED);
+  for (let key = 0; key < history.byKey.length; key++) {
+    const revisions = history.byKey.get(key, KEY_RECORD.ROWS);
+    if (revisions > 1) top.offer(revisions, key);
+  }
+  return top.list().map(([revisions, key]) => ({ key: candidates.keys.text(key), revisions }));
+}
+
+/** The few highest of many, the earlier first where they are equal. */
+class Top {
+  readonly #size: number;
+  readonly #held: [score: number, item: number][] = [];
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  offer(score: number, item: number): void {
+    const held = this.#held;
+    if (held.length === this.#size && score <= held[held.length - 1]![0]) return;
+    const at = held.findIndex(([other]) => other < score);
+    held.splice(at < 0 ? held.length : at, 0, [score, item]);
+    if (held.length > this.#size) held.pop();
+  }
+
+  list(): readonly [score: number, item: number][] {
+    return this.#held;
+  }
+}
