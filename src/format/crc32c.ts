@@ -2,7 +2,7 @@
  * CRC-32C (Castagnoli, reflected polynomial 0x82F63B78, init and xorout 0xFFFFFFFF), in the finalized form:
  * `crc32c(b, crc32c(a))` is the CRC of a followed by b, and the CRC of nothing is 0.
  */
-export type Crc32c = (bytes: Uint8Array, seed: number) => number;
+export type Crc32c = (bytes: Uint8Array, seed: number, from?: number, to?: number) => number;
 
 const POLYNOMIAL = 0x82f63b78;
 
@@ -20,12 +20,12 @@ for (let n = 0; n < 256; n++) {
   }
 }
 
-/** The CRC of `bytes`, continued from `seed` (0 at the start). Unsigned 32 bits. */
-export function crc32c(bytes: Uint8Array, seed = 0): number {
+/** The CRC of bytes[from, to), all of them when left out, continued from `seed` (0 at the start). Unsigned 32 bits. */
+export function crc32c(bytes: Uint8Array, seed = 0, from = 0, to = bytes.length): number {
   const t = TABLES;
   let crc = ~seed;
-  let i = 0;
-  for (const last = bytes.length - 7; i < last; i += 8) {
+  let i = from;
+  for (const last = to - 7; i < last; i += 8) {
     const low =
       crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
     crc =
@@ -38,18 +38,32 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
       t[256 + bytes[i + 6]!]! ^
       t[bytes[i + 7]!]!;
   }
-  for (; i < bytes.length; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 0xff]!;
+  for (; i < to; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 0xff]!;
   return ~crc >>> 0;
 }
 
-/** a × b in GF(2)[x] modulo the polynomial, both reflected (bit 31 is x^0). */
+/** What the four lowest bits become when a polynomial is multiplied by x^4 (reflected: shifted right by four). */
+const REDUCED = new Int32Array(16);
+for (let n = 0; n < 16; n++) {
+  let value = n;
+  for (let bit = 0; bit < 4; bit++) value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
+  REDUCED[n] = value;
+}
+
+/** b times each polynomial of degree three or less: filled anew by every multiplication. */
+const multiples = new Int32Array(16);
+
+/** a × b in GF(2)[x] modulo the polynomial, both reflected (bit 31 is x^0), four bits of a at a time. */
 function multiply(a: number, b: number): number {
-  let product = 0;
-  for (let bit = 31; bit >= 0 && a !== 0; bit--) {
-    if (a < 0) product ^= b;
-    a <<= 1;
+  for (let bit = 8; bit >= 1; bit >>= 1) {
+    multiples[bit] = b;
+    for (let more = bit << 1; more < 16; more += bit << 1)
+      multiples[bit | more] = multiples[more]! ^ b;
     b = b & 1 ? (b >>> 1) ^ POLYNOMIAL : b >>> 1;
   }
+  let product = 0;
+  for (let shift = 0; shift < 32; shift += 4)
+    product = (product >>> 4) ^ REDUCED[product & 15]! ^ multiples[(a >>> shift) & 15]!;
   return product;
 }
 

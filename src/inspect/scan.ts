@@ -123,11 +123,7 @@ export class Scan {
       for (const each of waiting) each.resume();
     }
     if (page >= 2) this.#readHeader(page, start);
-    pages.set(
-      page + 1,
-      PAGE.CRC,
-      this.#crc32c(this.#bytes(this.#cursor, start + pageSize), this.#cursorCrc),
-    );
+    pages.set(page + 1, PAGE.CRC, this.#crc(this.#cursor, start + pageSize, this.#cursorCrc));
   }
 
   /** The furthest known CRC of the file inside the current page: each byte is summed once where runs behave. */
@@ -140,8 +136,10 @@ export class Scan {
     this.#cursorCrc = crc;
   }
 
-  #bytes(from: number, to: number): Uint8Array {
-    return this.#window.subarray(from - this.#windowStart, to - this.#windowStart);
+  /** The CRC of the file up to `to`, from that up to `from`; both are positions in the file. */
+  #crc(from: number, to: number, before: number): number {
+    const start = this.#windowStart;
+    return this.#crc32c(this.#window, before, from - start, to - start);
   }
 
   #fault(page: number, reason: number, found: number): void {
@@ -267,9 +265,9 @@ export class Scan {
     if (at === this.#cursor) return this.#cursorCrc;
     const page = Math.floor((at - 1) / this.#meta.pageSize);
     if (at > this.#cursor && page === this.#page)
-      return this.#crc32c(this.#bytes(this.#cursor, at), this.#cursorCrc);
+      return this.#crc(this.#cursor, at, this.#cursorCrc);
     const known = this.candidates.pages.get(page, PAGE.CRC);
-    return this.#crc32c(this.#bytes(page * this.#meta.pageSize, at), known);
+    return this.#crc(page * this.#meta.pageSize, at, known);
   }
 
   /** Records elements up to the first that ends in a later page, and goes on when that page is there. */
@@ -308,7 +306,7 @@ export class Scan {
     if (at !== leaf.cursor) this.#leaveContiguity(leaf);
     const before = leaf.contiguous ? leaf.crc : this.#crcUpTo(at);
     const sameStretch = Math.floor(at / this.#meta.pageSize) === this.#page;
-    const after = sameStretch ? this.#crc32c(this.#bytes(at, end), before) : this.#crcUpTo(end);
+    const after = sameStretch ? this.#crc(at, end, before) : this.#crcUpTo(end);
     elements.set(
       index,
       ELEMENT.MARK,

@@ -5,10 +5,12 @@ import { crc32c as portable, type Crc32c } from "../format/crc32c.ts";
 const NATIVE_FROM = 128;
 
 /** The native module, where the platform has one: it is an optional dependency. */
-function loadNative(): Crc32c | undefined {
+function loadNative(): ((bytes: Uint8Array, seed: number) => number) | undefined {
   try {
-    const loaded = createRequire(import.meta.url)("@node-rs/crc32") as { crc32c: Crc32c };
-    return loaded.crc32c("123456789" as never, 0) === 0xe3069283 ? loaded.crc32c : undefined;
+    const loaded = createRequire(import.meta.url)("@node-rs/crc32") as {
+      crc32c(bytes: Uint8Array, seed: number): number;
+    };
+    return loaded.crc32c(Buffer.from("123456789"), 0) === 0xe3069283 ? loaded.crc32c : undefined;
   } catch {
     return undefined;
   }
@@ -23,4 +25,7 @@ export const hasNativeCrc32c = native !== undefined;
 export const fastCrc32c: Crc32c =
   native === undefined
     ? portable
-    : (bytes, seed) => (bytes.length < NATIVE_FROM ? portable(bytes, seed) : native(bytes, seed));
+    : (bytes, seed, from = 0, to = bytes.length) =>
+        to - from < NATIVE_FROM
+          ? portable(bytes, seed, from, to)
+          : native(bytes.subarray(from, to), seed);
