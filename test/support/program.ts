@@ -21,8 +21,8 @@ export interface Finished {
 
 export interface Running {
   readonly pid: number;
-  /** What it has written so far. */
-  readonly written: () => { readonly stdout: string; readonly stderr: string };
+  /** Resolves with all that it wrote (both streams) once that matches, rejects when it ends before. */
+  wrote(pattern: RegExp): Promise<string>;
   kill(signal: NodeJS.Signals): void;
   readonly finished: Promise<Finished>;
 }
@@ -61,8 +61,17 @@ export function start(
   killAtExit(child);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
-  child.stdout.on("data", (bytes: Buffer) => out.push(bytes));
-  child.stderr.on("data", (bytes: Buffer) => err.push(bytes));
+  const all: Buffer[] = [];
+  for (const [stream, into] of [
+    [child.stdout, out],
+    [child.stderr, err],
+  ] as const) {
+    stream.on("data", (bytes: Buffer) => {
+      into.push(bytes);
+      all.push(bytes);
+      child.emit("wrote");
+    });
+  }
   child.stdin.on("error", () => {}); // a program may end before it has read its input
   child.stdin.end(options.input);
   const finished = new Promise<Finished>((resolve, reject) => {
@@ -75,10 +84,18 @@ export function start(
   });
   return {
     pid: child.pid ?? -1,
-    written: () => ({
-      stdout: Buffer.concat(out).toString(),
-      stderr: Buffer.concat(err).toString(),
-    }),
+    wrote: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const text = Buffer.concat(all).toString();
+          if (pattern.test(text)) resolve(text);
+        };
+        child.on("wrote", look);
+        child.once("close", () =>
+          reject(new Error(`ended without ${pattern}: ${Buffer.concat(all)}`)),
+        );
+        look();
+      }),
     kill: (signal) => void child.kill(signal),
     finished,
   };
