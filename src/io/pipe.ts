@@ -1,0 +1,21 @@
+import { constants, close, open, stat } from "node:fs";
+import { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import { promisify } from "node:util";
+
+/**
+ * Opens a pipe by its name (`mkfifo`, or what a shell makes of `<(command)`); undefined for anything else. It is read
+ * without a thread that would have to wait: destroying the stream ends the reading at once, and so does leaving the
+ * process, which otherwise waits for its threads.
+ */
+export async function openPipe(path: string): Promise<Readable | undefined> {
+  const kind = (await promisify(stat)(path)).mode & constants.S_IFMT;
+  if (kind !== constants.S_IFIFO) return undefined;
+  const fd = await promisify(open)(path, "r");
+  try {
+    return new Socket({ fd, readable: true, writable: false });
+  } catch (error) {
+    await promisify(close)(fd);
+    throw error;
+  }
+}
