@@ -1,0 +1,32 @@
+import { PassThrough, Readable } from "node:stream";
+import { run } from "../../src/cli/run.ts";
+
+export interface CommandResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandWorld {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs one command line inside this process, as `main` would. */
+export async function runCommand(
+  argv: readonly string[],
+  { env = {}, input = new Uint8Array(), signal = new AbortController().signal }: CommandWorld = {},
+): Promise<CommandResult> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const out = text(stdout);
+  const err = text(stderr);
+  const status = await run(argv, { env, stdin: Readable.from([input]), stdout, stderr, signal });
+  stdout.end();
+  stderr.end();
+  return { status, stdout: await out, stderr: await err };
+}
+
+async function text(stream: PassThrough): Promise<string> {
+  return Buffer.concat(await stream.toArray()).toString();
+}
