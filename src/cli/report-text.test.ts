@@ -60,7 +60,7 @@ const TEXT = `snap.db
   bytes read   1.6 GB (1,593,835,552 bytes)
   database     1.6 GB (1,593,835,520 bytes), 1.2 GB in use (75 %)
   pages        389,120 of 4,096 bytes
-  freelist     not persisted: rebuilt from the tree
+  freelist     not persisted, as etcd leaves it
   transaction  88231
   status hash  3a3b6c76
 

@@ -17,7 +17,16 @@ type Row = readonly string[];
  * @param name what was inspected, as the user named it
  */
 export function reportText(name: string, report: Report): string {
-  const sections: readonly (readonly string[])[] = [
+  const findings = list("Findings", findingRows(report.findings));
+  const sections = [...(report.pageSize > 0 ? contents(name, report) : []), findings];
+  return [...sections.filter((lines) => lines.length > 0), verdictLines(report)]
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+/** All but findings and verdict; there is none where the bytes are no database. */
+function contents(name: string, report: Report): readonly (readonly string[])[] {
+  return [
     section(printable(name), fileRows(report)),
     section("Store", storeRows(report)),
     section("Cluster", clusterRows(report)),
@@ -26,11 +35,19 @@ export function reportText(name: string, report: Report): string {
     list("By namespace", usageRows("NAMESPACE", report.namespaces), [1, 2, 3]),
     list("Largest rows", largestRows(report), [0, 1]),
     list("Most revisions", mostRevisedRows(report), [0]),
-    list("Findings", findingRows(report.findings)),
   ];
-  return [...sections.filter((lines) => lines.length > 0), verdictLines(report)]
-    .map((lines) => lines.join("\n"))
-    .join("\n\n");
+}
+
+/** The same for programs: the report, ids in hexadecimal as etcd's tools print them. */
+export function reportDocument(name: string, report: Report) {
+  const errors = report.findings.some(({ severity }) => severity === "error");
+  return {
+    snapshot: name,
+    verdict: errors ? "damaged" : "sound",
+    ...report,
+    alarms: report.alarms.map((alarm) => ({ ...alarm, memberId: alarm.memberId.toString(16) })),
+    members: report.members.map((member) => ({ ...member, id: member.id.toString(16) })),
+  };
 }
 
 function section(title: string, rows: readonly Row[]): readonly string[] {
@@ -78,7 +95,7 @@ const TRAILER: Record<Report["trailer"], string> = {
 };
 const FREELIST: Record<Report["freelist"], string> = {
   persisted: "persisted",
-  rebuilt: "not persisted: rebuilt from the tree",
+  rebuilt: "not persisted, as etcd leaves it",
 };
 
 function storeRows(report: Report): Row[] {

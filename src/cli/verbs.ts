@@ -29,8 +29,28 @@ export const GROUPS: readonly Group[] = [
 
 export const VERBS: readonly Verb[] = [
   {
+    words: ["snapshot", "status"],
+    summary: "print hash, revision, keys and size of a snapshot, and prove it",
+    load: async () => (await import("./snapshot-status.ts")).snapshotStatusCommand,
+  },
+  {
+    words: ["snapshot", "restore"],
+    summary: "make a data dir for a member of a new cluster from a snapshot",
+    load: async () => (await import("./snapshot-restore.ts")).snapshotRestoreCommand,
+  },
+  {
+    words: ["inspect"],
+    summary: "prove a snapshot, and print all that one pass over it learns",
+    load: async () => (await import("./inspect.ts")).inspectCommand,
+  },
+  {
     words: ["version"],
     summary: "print the version, and what it runs on",
     load: async () => (await import("./version.ts")).versionCommand,
+  },
+  {
+    words: ["completion"],
+    summary: "print a completion script for bash, zsh or fish",
+    load: async () => (await import("./completion.ts")).completionCommand,
   },
 ];

@@ -16,7 +16,8 @@ export type WriteOut = (typeof MODES)[number];
 
 /** `-w, --write-out`. The modes that etcd's tools refuse after their work are refused before it, with their status. */
 export function writeOutOption(): Option {
-  return new Option("-w, --write-out <format>", "output format: simple, json, fields or table")
+  return new Option("-w, --write-out <format>", "output format")
+    .choices(MODES)
     .default("simple")
     .argParser(parseWriteOut);
 }

@@ -1,0 +1,57 @@
+/** Snapshots as a command line names them: a file, a pipe, or - for standard input. */
+import { HoldfastError } from "../errors.ts";
+import { inspectStream, type Inspection } from "../inspect/inspect.ts";
+import { openPipe } from "../io/pipe.ts";
+import { fileSource, iterableSource, type ByteSource } from "../io/source.ts";
+import type { Context } from "./context.ts";
+
+type OpenSnapshot = ByteSource & AsyncDisposable;
+
+/** Opens it for one reading from the start. Reading a pipe that says nothing ends when the signal is aborted. */
+export async function openSnapshot(
+  file: string,
+  { stdin, signal }: Pick<Context, "stdin" | "signal">,
+): Promise<OpenSnapshot> {
+  const stream = file === "-" ? stdin : await openPipe(file);
+  if (stream === undefined) return namedSource(file, await fileSource(file));
+  const stop = (): void => void stream.destroy(signal.reason as Error);
+  signal.addEventListener("abort", stop);
+  return {
+    ...iterableSource(stream),
+    async [Symbol.asyncDispose]() {
+      signal.removeEventListener("abort", stop);
+      stream.destroy();
+    },
+  };
+}
+
+/** Errors of reading do not say which file it was. */
+function namedSource(file: string, source: OpenSnapshot): OpenSnapshot {
+  return {
+    ...source,
+    read: (into) =>
+      source.read(into).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code === "EISDIR")
+          throw new HoldfastError(
+            "not-a-snapshot",
+            `invalid database: ${JSON.stringify(file)} is a directory`,
+          );
+        throw Object.assign(cause, { path: file });
+      }),
+  };
+}
+
+/** Inspects it, with a progress bar. */
+export async function inspectSnapshot(
+  file: string,
+  context: Context,
+  options: { requireTrailer?: boolean } = {},
+): Promise<Inspection> {
+  await using source = await openSnapshot(file, context);
+  using bar = context.progress("reading", source.sizeHint);
+  return await inspectStream(source, {
+    ...options,
+    signal: context.signal,
+    progress: (bytes) => bar.update(bytes),
+  });
+}
