@@ -6,6 +6,8 @@ export interface Report {
   readonly findings: readonly Finding[];
   /** The SHA-256 trailer of a snapshot that came over the wire, recomputed. */
   readonly trailer: "verified" | "mismatch" | "absent";
+  /** Only for a file without trailer: who has it open ("free": nobody; "unknown": that cannot be seen here). */
+  readonly holder?: string;
   /** SHA-256 of the data without its trailer, hexadecimal. */
   readonly sha256: string;
   /** Bytes read, trailer included. */
