@@ -16,12 +16,26 @@ test("a named pipe is read to its end", async () => {
   await writing;
 });
 
-test("a pipe that says nothing can be left", async () => {
+test("a pipe without a writer is waited for, and can be left", async () => {
   await using folder = await scratch();
   const path = folder.file("pipe");
   execFileSync("mkfifo", [path]);
-  const silent = spawn("sh", ["-c", 'exec 3>"$1"; echo open; read line', "sh", path]);
+  const waiting = (await openPipe(path))!;
+  const received = waiting.toArray();
+  await writeFile(path, "late");
+  assert.equal(Buffer.concat(await received).toString(), "late");
+
+  const left = (await openPipe(path))!;
+  left.destroy(new Error("enough"));
+  await assert.rejects(left.toArray(), /enough/);
+});
+
+test("a pipe whose writer says nothing can be left", async () => {
+  await using folder = await scratch();
+  const path = folder.file("pipe");
+  execFileSync("mkfifo", [path]);
   const pipe = (await openPipe(path))!;
+  const silent = spawn("sh", ["-c", 'exec 3>"$1"; echo open; read line', "sh", path]);
   await once(silent.stdout, "data");
   pipe.destroy(new Error("enough"));
   await assert.rejects(pipe.toArray(), /enough/);

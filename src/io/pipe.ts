@@ -11,7 +11,8 @@ import { promisify } from "node:util";
 export async function openPipe(path: string): Promise<Readable | undefined> {
   const kind = (await promisify(stat)(path)).mode & constants.S_IFMT;
   if (kind !== constants.S_IFIFO) return undefined;
-  const fd = await promisify(open)(path, "r");
+  // Without O_NONBLOCK opening waits for a writer, in a thread.
+  const fd = await promisify(open)(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return new Socket({ fd, readable: true, writable: false });
   } catch (error) {
