@@ -3,6 +3,7 @@ import { HoldfastError } from "../errors.ts";
 import type { Finding } from "../format/finding.ts";
 import type { Report } from "../inspect/report.ts";
 import { unaccepted } from "../inspect/verdict.ts";
+import { snapshotName } from "./snapshot-file.ts";
 
 /** With these the database reads well from end to end, though its bytes are not those that were sent. */
 const READS_WELL: readonly string[] = ["trailer-mismatch", "length", "no-trailer"];
@@ -17,7 +18,7 @@ export function refuseUnreadable(file: string, report: Report): void {
   if (alien !== undefined)
     throw new HoldfastError(
       "not-a-snapshot",
-      `invalid database: ${JSON.stringify(file)}: ${alien.message}`,
+      `invalid database: ${snapshotName(file)}: ${alien.message}`,
       { hint: "check the path; a sealed or compressed backup must be opened first" },
     );
   refuse(file, errors);
@@ -33,7 +34,7 @@ function refuse(file: string, [first, ...rest]: readonly Finding[]): void {
   const more = rest.length === 0 ? "" : ` (and ${rest.length} more)`;
   throw new HoldfastError(
     "snapshot-damaged",
-    `snapshot ${JSON.stringify(file)} is damaged: ${first.message}${more}`,
+    `the snapshot in ${snapshotName(file)} is damaged: ${first.message}${more}`,
     {
       hint: `take another snapshot, or use an older one; holdfast inspect ${file} says everything`,
     },

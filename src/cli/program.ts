@@ -1,8 +1,22 @@
-import { Command, Option } from "commander";
+import { Command, Help, Option } from "commander";
 import { addSwitchesOff } from "./arguments.ts";
 import type { Context } from "./context.ts";
+import { addHelpSections, type Example } from "./help.ts";
 import { packageVersion } from "./package-version.ts";
 import { GROUPS, VERBS, type Verb } from "./verbs.ts";
+
+const EXAMPLES: readonly Example[] = [
+  {
+    what: "Take a snapshot of a live cluster, proven while it streams",
+    command:
+      "holdfast snapshot save snapshot.db --endpoints https://10.0.0.1:2379 --cacert ca.crt --cert client.crt --key client.key",
+  },
+  { what: "Is it good, and what is in it?", command: "holdfast inspect snapshot.db" },
+  {
+    what: "Bring it back",
+    command: "holdfast snapshot restore snapshot.db --data-dir /var/lib/etcd",
+  },
+];
 
 /**
  * The command tree. Only commands for which `wanted` says so are loaded and can run; the others are there by name
@@ -22,9 +36,12 @@ export async function createProgram(
         .choices(["text", "json"])
         .default("text"),
     )
-    .option("--debug", "more events on standard error", false);
-  for (const { word, summary, description } of GROUPS)
-    program.command(word).summary(summary).description(description);
+    .option("--debug", "more events on standard error");
+  addHelpSections(program, { examples: EXAMPLES, failures: [] });
+  for (const { word, summary, description, examples } of GROUPS) {
+    const group = program.command(word).summary(summary).description(description);
+    addHelpSections(group.helpCommand(false), { examples, failures: [] });
+  }
   for (const verb of VERBS) {
     const command = wanted(verb) ? (await verb.load())(context) : new Command(verb.words.at(-1));
     parentOf(program, verb).addCommand(command.summary(verb.summary));
@@ -45,7 +62,7 @@ function adopt(command: Command, context: Context): void {
   command
     .helpOption("-h, --help", "print this help")
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: () => {},
@@ -53,4 +70,10 @@ function adopt(command: Command, context: Context): void {
     });
   addSwitchesOff(command);
   for (const child of command.commands) adopt(child, context);
+}
+
+/** That a switch is off when it is not given goes without saying. */
+function describeOption(this: Help, option: Option): string {
+  const isOff = option.isBoolean() && option.defaultValue === false;
+  return isOff ? option.description : Help.prototype.optionDescription.call(this, option);
 }

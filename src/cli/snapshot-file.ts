@@ -5,6 +5,11 @@ import { openPipe } from "../io/pipe.ts";
 import { fileSource, iterableSource, type ByteSource } from "../io/source.ts";
 import type { Context } from "./context.ts";
 
+/** What messages call it: its path in quotes, or standard input. */
+export function snapshotName(file: string): string {
+  return file === "-" ? "standard input" : JSON.stringify(file);
+}
+
 type OpenSnapshot = ByteSource & AsyncDisposable;
 
 /** Opens it for one reading from the start. Reading a pipe that says nothing ends when the signal is aborted. */
@@ -15,7 +20,8 @@ export async function openSnapshot(
   const stream = file === "-" ? stdin : await openPipe(file);
   if (stream === undefined) return namedSource(file, await fileSource(file));
   const stop = (): void => void stream.destroy(signal.reason as Error);
-  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop);
   return {
     ...iterableSource(stream),
     async [Symbol.asyncDispose]() {
@@ -34,7 +40,7 @@ function namedSource(file: string, source: OpenSnapshot): OpenSnapshot {
         if (cause.code === "EISDIR")
           throw new HoldfastError(
             "not-a-snapshot",
-            `invalid database: ${JSON.stringify(file)} is a directory`,
+            `invalid database: ${snapshotName(file)} is a directory`,
           );
         throw Object.assign(cause, { path: file });
       }),

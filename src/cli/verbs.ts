@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import type { Context } from "./context.ts";
+import type { Example } from "./help.ts";
 
 export interface Verb {
   readonly words: readonly string[];
@@ -15,6 +16,7 @@ export interface Group {
   readonly word: string;
   readonly summary: string;
   readonly description: string;
+  readonly examples: readonly Example[];
 }
 
 /** Words that stand for a family of commands. */
@@ -24,6 +26,13 @@ export const GROUPS: readonly Group[] = [
     summary: "take, check and restore snapshots: a drop-in for etcdctl and etcdutl",
     description:
       "Takes, checks and restores snapshots, with the flags, outputs and exit statuses of etcdctl and etcdutl.",
+    examples: [
+      { what: "All about one of them", command: "holdfast snapshot save --help" },
+      {
+        what: "As with etcdutl",
+        command: "holdfast snapshot status snapshot.db --write-out=table",
+      },
+    ],
   },
 ];
 
