@@ -10,7 +10,7 @@ const SET_UP = /^(#|git |npm |cd |ln |export PATH=|sudo |apt-get |$)/;
 test("documents hold their commands in sh blocks, and set-up blocks only set things up", () => {
   const bad = documents().flatMap(({ path, blocks }) =>
     blocks.flatMap((block) => {
-      if (/^(bash|shell|console|zsh)?$/.test(block.language)) return [`${path}:${block.line}`];
+      if (/^(bash|shell|console|zsh)$/.test(block.language)) return [`${path}:${block.line}`];
       if (block.language !== "sh" || !isSetUp(block)) return [];
       const wrong = block.text.split("\n").filter((line) => !SET_UP.test(line));
       return wrong.map((line) => `${path}:${block.line} ${line}`);
