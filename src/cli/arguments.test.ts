@@ -55,6 +55,15 @@ function parse(...argv: string[]): Record<string, unknown> {
   return command.opts();
 }
 
+test("the value of a flag is never taken for a flag", () => {
+  const { options } = switches();
+  assert.deepEqual(fromGoFlags(["--rev", "--hex=true", "--rev=-w=x"], options), [
+    "--rev",
+    "--hex=true",
+    "--rev=-w=x",
+  ]);
+});
+
 test("every switch can be turned off, and the last word counts", () => {
   assert.deepEqual(parse(), { safe: true, tls: true });
   assert.deepEqual(parse("--hex", "--hex=false", "--tls=0"), {

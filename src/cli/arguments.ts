@@ -61,11 +61,20 @@ export function addSwitchesOff(command: Command): void {
   }
 }
 
-/** Rewrites Go's spellings up to a `--`. Throws "unknown-flag" for a switch with a value that is no truth value. */
+/**
+ * Rewrites Go's spellings up to a `--`; values of flags stay as they are. Throws "unknown-flag" for a switch with a
+ * value that is no truth value.
+ */
 export function fromGoFlags(argv: readonly string[], options: readonly Option[]): string[] {
-  const end = argv.indexOf("--");
-  const flags = end < 0 ? argv : argv.slice(0, end);
-  return [...flags.map((token) => fromGoFlag(token, options)), ...argv.slice(flags.length)];
+  const out: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const token = argv[at]!;
+    if (token === "--") return [...out, ...argv.slice(at)];
+    out.push(fromGoFlag(token, options));
+    const option = options.find(({ long, short }) => long === token || short === token);
+    if (option?.required === true && at + 1 < argv.length) out.push(argv[++at]!);
+  }
+  return out;
 }
 
 function fromGoFlag(token: string, options: readonly Option[]): string {
@@ -73,7 +82,9 @@ function fromGoFlag(token: string, options: readonly Option[]): string {
   const [, name, value] = /^(--[^=]+)=(.*)$/s.exec(token) ?? [];
   if (name === undefined || value === undefined) return token;
   const option = options.find(({ long }) => long === name);
-  if (!option?.isBoolean()) return token;
+  // The nearest that exists is looked for by the name alone.
+  if (option === undefined) return name;
+  if (!option.isBoolean()) return token;
   return truthValue(name, value) ? name : name.replace(/^--/, "--no-");
 }
 

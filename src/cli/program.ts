@@ -62,7 +62,11 @@ function adopt(command: Command, context: Context): void {
   command
     .helpOption("-h, --help", "print this help")
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
+    .configureHelp({
+      showGlobalOptions: true,
+      optionDescription: describeOption,
+      subcommandTerm: (child) => child.name(),
+    })
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: () => {},
