@@ -16,7 +16,7 @@ import { WordTable } from "./words.ts";
  */
 export class Candidates {
   /** One record a page of the file, see PAGE. */
-  readonly pages = new WordTable(3);
+  readonly pages = new WordTable(2);
   /** One record a branch or leaf page that could be what its header says, see RUN. */
   readonly runs = new WordTable(6);
   /** One record an element of a leaf run, see ELEMENT. */
@@ -150,12 +150,10 @@ export class Candidates {
 
 /** Words of a page's record. */
 export const PAGE = {
-  /** CRC-32C of the file up to this page's start: the CRC of any range follows by combination. */
-  CRC: 0,
   /** 0 when nothing is known, else a run's number + 1, or FAULT | a reason. */
-  RUN: 1,
+  RUN: 0,
   /** With a fault: what was found. */
-  FOUND: 2,
+  FOUND: 1,
 } as const;
 
 export const FAULT = 0x8000_0000;

@@ -19,6 +19,7 @@ import type { Meta } from "../format/bbolt/meta.ts";
 import { u32le } from "../format/bytes.ts";
 import { shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
 import { Candidates, ELEMENT, FAULT, NOT_CONTIGUOUS, PAGE, RUN } from "./candidates.ts";
+import { reach, RunningCrc } from "./running-crc.ts";
 
 /** Why a page cannot be the branch or leaf its place in the tree wants. */
 export const REASON = {
@@ -38,25 +39,55 @@ const LONGEST_PIECE = 64 << 20;
 /** What waits for bytes further on: a row that ends there, a branch or a freelist that spans pages. */
 interface Waiting {
   /** The window must still hold the bytes from here on, when `resume` is called. */
-  readonly from: number;
+  from: number;
   resume(): void;
+  /** Others that wait for the same page. */
+  next?: Waiting | undefined;
 }
 
-/** A leaf run on its way: everything before element `next` is recorded. */
-interface LeafRun {
+/** A leaf run on its way: everything before element `element` is recorded. */
+class LeafRun implements Waiting {
+  readonly scan: Scan;
   readonly run: number;
   readonly start: number;
   readonly end: number;
   readonly first: number;
   readonly count: number;
-  /** The element table, and where it begins in these bytes. */
+  /** The element table, and where element 0 of it is (or would be) in these bytes. */
   table: Uint8Array;
   tableAt: number;
-  next: number;
+  element = 0;
   /** Where the last recorded element ends, and the CRC of the file up to there. */
   cursor: number;
   crc: number;
-  contiguous: boolean;
+  isContiguous = true;
+  from = 0;
+  next: Waiting | undefined;
+
+  constructor(
+    scan: Scan,
+    run: number,
+    place: { start: number; end: number; first: number; count: number },
+    table: Uint8Array,
+    tableAt: number,
+    cursor: number,
+    crc: number,
+  ) {
+    this.scan = scan;
+    this.run = run;
+    this.start = place.start;
+    this.end = place.end;
+    this.first = place.first;
+    this.count = place.count;
+    this.table = table;
+    this.tableAt = tableAt;
+    this.cursor = cursor;
+    this.crc = crc;
+  }
+
+  resume(): void {
+    this.scan.readElements(this);
+  }
 }
 
 /**
@@ -70,8 +101,8 @@ export class Scan {
   freelist: number[] | undefined;
 
   readonly #meta: Meta;
-  readonly #crc32c: Crc32c;
-  readonly #waiting = new Map<number, Waiting[]>();
+  readonly #crc: RunningCrc;
+  readonly #waiting = new Map<number, Waiting>();
   #window: Uint8Array = new Uint8Array(0);
   #windowStart = 0;
   #page = 0;
@@ -80,9 +111,8 @@ export class Scan {
 
   constructor(meta: Meta, crc32c: Crc32c, seed: number) {
     this.#meta = meta;
-    this.#crc32c = crc32c;
+    this.#crc = new RunningCrc(crc32c);
     this.candidates = new Candidates(seed);
-    this.candidates.pages.reserve(1);
   }
 
   /**
@@ -92,6 +122,7 @@ export class Scan {
   read(window: Uint8Array, start: number): number {
     this.#window = window;
     this.#windowStart = start;
+    this.#crc.moveTo(window, start);
     const end = Math.min(start + window.length, this.#meta.pages * this.#meta.pageSize);
     const { pages } = this.candidates;
     while ((this.#page + 1) * this.#meta.pageSize <= end) {
@@ -99,47 +130,30 @@ export class Scan {
       this.#readPage();
       this.#page++;
     }
+    this.#crc.upTo(this.#page * this.#meta.pageSize);
     return this.#page;
   }
 
   /** The first byte of the file that the next window must hold. */
   get neededFrom(): number {
     let from = this.#page * this.#meta.pageSize;
-    for (const list of this.#waiting.values())
-      for (const waiting of list) from = Math.min(from, waiting.from);
-    return from;
+    for (const first of this.#waiting.values())
+      for (let each: Waiting | undefined = first; each !== undefined; each = each.next)
+        from = Math.min(from, each.from);
+    return reach(from);
   }
 
   #readPage(): void {
     const page = this.#page;
-    const { pageSize } = this.#meta;
-    const start = page * pageSize;
-    const { pages } = this.candidates;
-    this.#cursor = start;
-    this.#cursorCrc = pages.get(page, PAGE.CRC);
-    const waiting = this.#waiting.get(page);
-    if (waiting !== undefined) {
-      this.#waiting.delete(page);
-      for (const each of waiting) each.resume();
+    let waiting = this.#waiting.get(page);
+    if (waiting !== undefined) this.#waiting.delete(page);
+    while (waiting !== undefined) {
+      const next = waiting.next;
+      waiting.next = undefined;
+      waiting.resume();
+      waiting = next;
     }
-    if (page >= 2) this.#readHeader(page, start);
-    pages.set(page + 1, PAGE.CRC, this.#crc(this.#cursor, start + pageSize, this.#cursorCrc));
-  }
-
-  /** The furthest known CRC of the file inside the current page: each byte is summed once where runs behave. */
-  #cursor = 0;
-  #cursorCrc = 0;
-
-  #advanceCursor(at: number, crc: number): void {
-    if (at <= this.#cursor || at > (this.#page + 1) * this.#meta.pageSize) return;
-    this.#cursor = at;
-    this.#cursorCrc = crc;
-  }
-
-  /** The CRC of the file up to `to`, from that up to `from`; both are positions in the file. */
-  #crc(from: number, to: number, before: number): number {
-    const start = this.#windowStart;
-    return this.#crc32c(this.#window, before, from - start, to - start);
+    if (page >= 2) this.#readHeader(page, page * this.#meta.pageSize);
   }
 
   #fault(page: number, reason: number, found: number): void {
@@ -188,19 +202,18 @@ export class Scan {
   }
 
   /** Calls `resume` while the page that holds byte `end - 1` is read: now, or later. */
-  #when(from: number, end: number, resume: () => void): void {
+  #when(end: number, waiting: Waiting): void {
     const page = Math.floor((end - 1) / this.#meta.pageSize);
-    if (page <= this.#page) return resume();
-    const list = this.#waiting.get(page);
-    if (list === undefined) this.#waiting.set(page, [{ from, resume }]);
-    else list.push({ from, resume });
+    if (page <= this.#page) return waiting.resume();
+    waiting.next = this.#waiting.get(page);
+    this.#waiting.set(page, waiting);
   }
 
   #readFreelist(page: number, overflow: number): void {
     const start = page * this.#meta.pageSize;
     const length = (overflow + 1) * this.#meta.pageSize;
     if (length > LONGEST_PIECE) return this.#fault(page, REASON.TOO_LARGE, overflow);
-    this.#when(start, start + length, () => {
+    const resume = (): void => {
       const at = start - this.#windowStart;
       if (!freelistFits(this.#window, at, length))
         return this.#fault(page, REASON.TABLE, freelistCount(this.#window, at));
@@ -209,14 +222,17 @@ export class Scan {
         ids.push(freelistId(this.#window, at, i));
       this.freelist = ids;
       this.#addRun(page, FREELIST, overflow, 0, 0);
-    });
+    };
+    this.#when(start + length, { from: start, resume });
   }
 
   #waitForBranch(page: number, overflow: number, count: number): void {
     const start = page * this.#meta.pageSize;
     const length = (overflow + 1) * this.#meta.pageSize;
     if (length > LONGEST_PIECE) return this.#fault(page, REASON.TOO_LARGE, overflow);
-    this.#when(start, start + length, () => this.#readBranch(page, overflow, count, length));
+    const resume = (): void => this.#readBranch(page, overflow, count, length);
+    if (overflow === 0) resume();
+    else this.#when(start + length, { from: start, resume });
   }
 
   #readBranch(page: number, overflow: number, count: number, length: number): void {
@@ -239,83 +255,66 @@ export class Scan {
 
   #waitForTable(page: number, overflow: number, count: number, tableEnd: number): void {
     const start = page * this.#meta.pageSize;
-    this.#when(start, start + tableEnd, () => {
-      const first = this.candidates.elements.reserve(count);
-      const cursor = start + tableEnd;
-      const leaf: LeafRun = {
-        run: this.#addRun(page, LEAF, overflow, first, count),
-        start,
-        end: start + (overflow + 1) * this.#meta.pageSize,
-        first,
-        count,
-        table: this.#window,
-        tableAt: start - this.#windowStart + PAGE_HEADER_BYTES,
-        next: 0,
-        cursor,
-        crc: this.#crcUpTo(cursor),
-        contiguous: true,
-      };
-      this.candidates.runs.set(leaf.run, RUN.CRC, leaf.crc);
-      this.#readElements(leaf);
-    });
+    const resume = (): void => this.#beginLeaf(page, overflow, count, start + tableEnd);
+    if (tableEnd <= this.#meta.pageSize) resume();
+    else this.#when(start + tableEnd, { from: start, resume });
   }
 
-  /** The CRC of the file up to byte `at` of the window: from the cursor, or from the start of its page. */
-  #crcUpTo(at: number): number {
-    if (at === this.#cursor) return this.#cursorCrc;
-    const page = Math.floor((at - 1) / this.#meta.pageSize);
-    if (at > this.#cursor && page === this.#page)
-      return this.#crc(this.#cursor, at, this.#cursorCrc);
-    const known = this.candidates.pages.get(page, PAGE.CRC);
-    return this.#crc(page * this.#meta.pageSize, at, known);
+  #beginLeaf(page: number, overflow: number, count: number, cursor: number): void {
+    const start = page * this.#meta.pageSize;
+    const first = this.candidates.elements.reserve(count);
+    const run = this.#addRun(page, LEAF, overflow, first, count);
+    const crc = this.#crc.upTo(cursor);
+    this.candidates.runs.set(run, RUN.CRC, crc);
+    const place = { start, end: start + (overflow + 1) * this.#meta.pageSize, first, count };
+    const tableAt = start - this.#windowStart + PAGE_HEADER_BYTES;
+    this.readElements(new LeafRun(this, run, place, this.#window, tableAt, cursor, crc));
   }
 
   /** Records elements up to the first that ends in a later page, and goes on when that page is there. */
-  #readElements(leaf: LeafRun): void {
+  readElements(leaf: LeafRun): void {
     const pageEnd = (this.#page + 1) * this.#meta.pageSize;
-    for (; leaf.next < leaf.count; leaf.next++) {
-      const element = leaf.tableAt + leaf.next * ELEMENT_BYTES;
-      const at =
-        leaf.start + PAGE_HEADER_BYTES + leaf.next * ELEMENT_BYTES + u32le(leaf.table, element + 4);
-      const keySize = u32le(leaf.table, element + 8);
-      const end = at + keySize + u32le(leaf.table, element + 12);
-      const page = leaf.start / this.#meta.pageSize;
-      if (end > leaf.end) return this.#fault(page, REASON.ELEMENT, leaf.next);
-      if (end - at > LONGEST_PIECE) return this.#fault(page, REASON.TOO_LARGE, leaf.next);
-      if (at < this.#windowStart) return this.#fault(page, REASON.OUT_OF_REACH, leaf.next);
+    for (; leaf.element < leaf.count; leaf.element++) {
+      const entry = leaf.tableAt + leaf.element * ELEMENT_BYTES;
+      const entryStart = leaf.start + PAGE_HEADER_BYTES + leaf.element * ELEMENT_BYTES;
+      const at = entryStart + u32le(leaf.table, entry + 4);
+      const keySize = u32le(leaf.table, entry + 8);
+      const end = at + keySize + u32le(leaf.table, entry + 12);
+      const reason = this.#misplaced(leaf, at, end);
+      if (reason !== 0) return this.#fault(leaf.start / this.#meta.pageSize, reason, leaf.element);
       if (end > pageEnd) return this.#waitForElement(leaf, at, end);
-      this.#recordElement(leaf, element, at, keySize, end);
+      this.#recordElement(leaf, at, keySize, end, u32le(leaf.table, entry));
     }
-    this.#advanceCursor(leaf.cursor, leaf.crc);
+  }
+
+  #misplaced(leaf: LeafRun, at: number, end: number): number {
+    if (end > leaf.end) return REASON.ELEMENT;
+    if (end - at > LONGEST_PIECE) return REASON.TOO_LARGE;
+    return at < this.#windowStart ? REASON.OUT_OF_REACH : 0;
   }
 
   #waitForElement(leaf: LeafRun, at: number, end: number): void {
-    this.#advanceCursor(leaf.cursor, leaf.crc);
     if (leaf.tableAt > 0) {
       // The window moves on: what is left of the table goes along.
-      const from = leaf.tableAt + leaf.next * ELEMENT_BYTES;
+      const from = leaf.tableAt + leaf.element * ELEMENT_BYTES;
       leaf.table = leaf.table.slice(from, leaf.tableAt + leaf.count * ELEMENT_BYTES);
-      leaf.tableAt = -leaf.next * ELEMENT_BYTES;
+      leaf.tableAt = -leaf.element * ELEMENT_BYTES;
     }
-    this.#when(at, end, () => this.#readElements(leaf));
+    leaf.from = at;
+    this.#when(end, leaf);
   }
 
-  #recordElement(leaf: LeafRun, element: number, at: number, keySize: number, end: number): void {
-    const index = leaf.first + leaf.next;
-    const { elements } = this.candidates;
+  #recordElement(leaf: LeafRun, at: number, keySize: number, end: number, flags: number): void {
+    const index = leaf.first + leaf.element;
     if (at !== leaf.cursor) this.#leaveContiguity(leaf);
-    const before = leaf.contiguous ? leaf.crc : this.#crcUpTo(at);
-    const sameStretch = Math.floor(at / this.#meta.pageSize) === this.#page;
-    const after = sameStretch ? this.#crc(at, end, before) : this.#crcUpTo(end);
-    elements.set(
-      index,
-      ELEMENT.MARK,
-      leaf.contiguous ? after : (shiftCrc32c(before, end - at) ^ after) >>> 0,
-    );
+    const before = leaf.isContiguous ? leaf.crc : this.#crc.upTo(at);
+    const after = this.#crc.upTo(end, at, before);
+    const mark = leaf.isContiguous ? after : (shiftCrc32c(before, end - at) ^ after) >>> 0;
+    this.candidates.elements.set(index, ELEMENT.MARK, mark);
     leaf.cursor = end;
     leaf.crc = after;
-    const isBucket = (u32le(leaf.table, element) & BUCKET_ELEMENT) !== 0;
     const inWindow = at - this.#windowStart;
+    const isBucket = (flags & BUCKET_ELEMENT) !== 0;
     this.candidates.addElement(
       index,
       this.#window,
@@ -328,12 +327,12 @@ export class Scan {
 
   /** From here on the leaf's marks are each element's own CRC; those already set are turned into that. */
   #leaveContiguity(leaf: LeafRun): void {
-    if (!leaf.contiguous) return;
-    leaf.contiguous = false;
+    if (!leaf.isContiguous) return;
+    leaf.isContiguous = false;
     const { elements, runs } = this.candidates;
     runs.set(leaf.run, RUN.KIND, LEAF | NOT_CONTIGUOUS);
     let before = runs.get(leaf.run, RUN.CRC);
-    for (let index = leaf.first; index < leaf.first + leaf.next; index++) {
+    for (let index = leaf.first; index < leaf.first + leaf.element; index++) {
       const after = elements.get(index, ELEMENT.MARK);
       const own = shiftCrc32c(before, elements.get(index, ELEMENT.SIZE)) ^ after;
       elements.set(index, ELEMENT.MARK, own >>> 0);
