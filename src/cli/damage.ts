@@ -2,6 +2,7 @@
 import { HoldfastError } from "../errors.ts";
 import type { Finding } from "../format/finding.ts";
 import type { Report } from "../inspect/report.ts";
+import type { Log } from "../io/log.ts";
 import { unaccepted } from "../inspect/verdict.ts";
 import { snapshotName } from "./snapshot-file.ts";
 
@@ -27,6 +28,12 @@ export function refuseUnreadable(file: string, report: Report): void {
 /** To be called after numbers were printed: throws "snapshot-damaged" for every error that is left. */
 export function refuseUnproven(file: string, report: Report): void {
   refuse(file, unaccepted(report, []));
+}
+
+/** The one warning that concerns every number about a snapshot; `holdfast inspect` has the others. */
+export function warnWithoutTrailer({ findings }: Report, log: Log): void {
+  for (const { code, severity, message } of findings)
+    if (code === "no-trailer" && severity === "warning") log.warn(message);
 }
 
 function refuse(file: string, [first, ...rest]: readonly Finding[]): void {

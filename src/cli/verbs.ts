@@ -53,6 +53,11 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./inspect.ts")).inspectCommand,
   },
   {
+    words: ["hashkv"],
+    summary: "print the key-value hash of a snapshot, or of every member of a live cluster",
+    load: async () => (await import("./hashkv.ts")).hashkvCommand,
+  },
+  {
     words: ["version"],
     summary: "print the version, and what it runs on",
     load: async () => (await import("./version.ts")).versionCommand,

@@ -11,14 +11,18 @@ export interface CommandWorld {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: Uint8Array;
   readonly signal?: AbortSignal;
+  /** Standard output says that it is a terminal. */
+  readonly terminal?: boolean;
 }
 
 /** Runs one command line inside this process, as `main` would. */
 export async function runCommand(
   argv: readonly string[],
-  { env = {}, input = new Uint8Array(), signal = new AbortController().signal }: CommandWorld = {},
+  world: CommandWorld = {},
 ): Promise<CommandResult> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const { env = {}, input = new Uint8Array(), signal = new AbortController().signal } = world;
+  const stdout = Object.assign(new PassThrough(), { isTTY: world.terminal === true });
+  const stderr = new PassThrough();
   const out = text(stdout);
   const err = text(stderr);
   const status = await run(argv, { env, stdin: Readable.from([input]), stdout, stderr, signal });
