@@ -13,7 +13,7 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 // A reader that has seen enough (`| head`) is no error: as other programs do, end as if by SIGPIPE.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   const pipe = new Interruption("SIGPIPE", constants.signals.SIGPIPE);
-  stop.abort(error.code === "EPIPE" ? pipe : error);
+  stop.abort(error.code === "EPIPE" ? pipe : Object.assign(error, { path: "standard output" }));
 });
 
 const { env, stdin, stdout, stderr } = process;

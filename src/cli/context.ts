@@ -37,12 +37,14 @@ export interface Progress extends Disposable {
 
 /** Why the signal was aborted: a signal of the operating system. */
 export class Interruption extends Error {
+  readonly signal: string;
   readonly exitStatus: number;
 
   /** @param signal its name @param number its number, which makes the exit status 128 + number */
   constructor(signal: string, number: number) {
     super(`interrupted by ${signal}`);
     this.name = "Interruption";
+    this.signal = signal;
     this.exitStatus = 128 + number;
   }
 }

@@ -7,19 +7,17 @@ import { Interruption } from "./context.ts";
 export interface Failure {
   readonly exitStatus: number;
   readonly code: ErrorCode | "interrupted";
-  readonly message: string;
+  /** Undefined where there is nothing to tell: a reader that has seen enough knows. */
+  readonly message: string | undefined;
   readonly hint: string | undefined;
 }
 
 /** `undefined` when nothing failed: commander throws too when it has printed the help or the version. */
 export function failureOf(error: unknown, command: string): Failure | undefined {
-  if (error instanceof Interruption)
-    return {
-      exitStatus: error.exitStatus,
-      code: "interrupted",
-      message: error.message,
-      hint: undefined,
-    };
+  if (error instanceof Interruption) {
+    const message = error.signal === "SIGPIPE" ? undefined : error.message;
+    return { exitStatus: error.exitStatus, code: "interrupted", message, hint: undefined };
+  }
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return undefined;
     return failureOf(commandLineError(error, command), command);

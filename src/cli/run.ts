@@ -95,6 +95,7 @@ function report(error: unknown, command: string, log: Log, format: LogSettings["
   const failure = failureOf(error, command);
   if (failure === undefined) return 0;
   const { exitStatus, code, message, hint } = failure;
+  if (message === undefined) return exitStatus;
   if (format === "json") log.error(message, { code, exitStatus, hint });
   else {
     log.error(message);
