@@ -70,7 +70,7 @@ function adopt(command: Command, context: Context): void {
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: () => {},
-      getOutHelpWidth: () => ("columns" in stdout ? Number(stdout.columns) : 100),
+      getOutHelpWidth: () => ("columns" in stdout && Number(stdout.columns)) || 100,
     });
   addSwitchesOff(command);
   for (const child of command.commands) adopt(child, context);

@@ -40,7 +40,7 @@ export function createProgressBar(
           if (time - drawn < REDRAW_MS) return;
           drawn = time;
           const bytesPerSecond = rate(bytes, time);
-          show(barLine({ label, bytes, totalBytes, bytesPerSecond }, stderr.columns ?? 80));
+          show(barLine({ label, bytes, totalBytes, bytesPerSecond }, stderr.columns || 80));
         },
         [Symbol.dispose]() {
           if (shown !== "") show("");
