@@ -43,7 +43,7 @@ function refuse(file: string, [first, ...rest]: readonly Finding[]): void {
     "snapshot-damaged",
     `the snapshot in ${snapshotName(file)} is damaged: ${first.message}${more}`,
     {
-      hint: `take another snapshot, or use an older one; holdfast inspect ${file} says everything`,
+      hint: "take another snapshot, or use an older one; `holdfast inspect` shows every finding",
     },
   );
 }
