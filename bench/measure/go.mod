@@ -1,0 +1,3 @@
+module holdfast/bench/measure
+
+go 1.26.8
