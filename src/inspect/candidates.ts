@@ -121,24 +121,23 @@ export class Candidates {
     }
     const key = this.kept.keep(bytes, at, keySize);
     branches.set(index, BRANCH_ELEMENT.KIND, KIND.OTHER);
-    branches.set(index, BRANCH_ELEMENT.MAIN_HI, key < 0 ? NOT_KEPT : key);
-    branches.set(index, BRANCH_ELEMENT.MAIN_LO, keySize);
+    branches.set(index, BRANCH_ELEMENT.KEY_POSITION, key < 0 ? NOT_KEPT : key);
+    branches.set(index, BRANCH_ELEMENT.KEY_LENGTH, keySize);
   }
 
-  /** The key of an element that is not a row; undefined when it was not kept. */
-  keptKey(index: number): Uint8Array | undefined {
-    return this.#keptBytes(index, ELEMENT.KEY_POSITION);
+  /** The key of an element (of a leaf where no table is named) that is not a row; undefined when it was not kept. */
+  keptKey(index: number, table = this.elements): Uint8Array | undefined {
+    return this.#keptBytes(table, index, ELEMENT_KEY.KEY_POSITION);
   }
 
-  /** The value of an element that is not a row; undefined when it was not kept. */
+  /** The value of a leaf's element that is not a row; undefined when it was not kept. */
   keptValue(index: number): Uint8Array | undefined {
-    return this.#keptBytes(index, ELEMENT.VALUE_POSITION);
+    return this.#keptBytes(this.elements, index, ELEMENT.VALUE_POSITION);
   }
 
-  #keptBytes(index: number, word: number): Uint8Array | undefined {
-    const position = this.elements.get(index, word);
-    if (position === NOT_KEPT) return undefined;
-    return this.kept.read(position, this.elements.get(index, word + 1));
+  #keptBytes(table: WordTable, index: number, word: number): Uint8Array | undefined {
+    const position = table.get(index, word);
+    return position === NOT_KEPT ? undefined : this.kept.read(position, table.get(index, word + 1));
   }
 
   /** The lease of every row that has one, by element. */
@@ -174,28 +173,36 @@ export const RUN = {
 /** A leaf whose elements do not lie one after the other: its marks are each element's own CRC. */
 export const NOT_CONTIGUOUS = 0x100;
 
+/** The first words of every element's record, leaf or branch: its key. */
+export const ELEMENT_KEY = {
+  KIND: 0,
+  /** A row's revision. */
+  MAIN_HI: 1,
+  MAIN_LO: 2,
+  SUB: 3,
+  /** What is no row: where its key is kept. */
+  KEY_POSITION: 1,
+  KEY_LENGTH: 2,
+} as const;
+
 /** Words of a leaf element's record. */
 export const ELEMENT = {
-  KIND: 0,
+  ...ELEMENT_KEY,
   /** Bytes of key and value. */
-  SIZE: 1,
+  SIZE: 4,
   /** CRC of the file up to the element's end (contiguous leaves), or the element's own CRC. */
-  MARK: 2,
-  MAIN_HI: 3,
-  MAIN_LO: 4,
-  SUB: 5,
+  MARK: 5,
+  /** Rows: the user key's number, and what its KeyValue says. */
   KEY: 6,
   CREATE_HI: 7,
   CREATE_LO: 8,
   VERSION: 9,
-  /** Not for rows. */
-  KEY_POSITION: 3,
-  KEY_LENGTH: 4,
-  VALUE_POSITION: 5,
-  VALUE_LENGTH: 6,
+  /** What is no row: where its value is kept. */
+  VALUE_POSITION: 6,
+  VALUE_LENGTH: 7,
 } as const;
 
-export const BRANCH_ELEMENT = { CHILD: 0, KIND: 1, MAIN_HI: 2, MAIN_LO: 3, SUB: 4 } as const;
+export const BRANCH_ELEMENT = { ...ELEMENT_KEY, CHILD: 4 } as const;
 
 /** An element's kind: one of the first four, flags, and from SUFFIX_SHIFT on the 18th key byte + 1. */
 export const KIND = {

@@ -4,7 +4,7 @@ import { int64 } from "../format/mvcc/key-value.ts";
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
 import type { Contents } from "./contents.ts";
 import type { Findings } from "./findings.ts";
-import { mainRevision } from "./row-key.ts";
+import { mainRevision } from "./element-key.ts";
 import { WordTable } from "./words.ts";
 
 /** What the rows of the key bucket add up to. */
@@ -184,7 +184,7 @@ class HistoryReader {
 
   #where(index: number): { page: number; offset: number; bucket: string; key: string } {
     const { elements } = this.#candidates;
-    const main = mainRevision(this.#candidates, index).toString(16).padStart(16, "0");
+    const main = mainRevision(this.#candidates.elements, index).toString(16).padStart(16, "0");
     const sub = elements.get(index, ELEMENT.SUB).toString(16).padStart(16, "0");
     const suffix = elements.get(index, ELEMENT.KIND) >>> KIND.SUFFIX_SHIFT;
     const tail = suffix === 0 ? "" : (suffix - 1).toString(16).padStart(2, "0");
@@ -199,12 +199,12 @@ class HistoryReader {
   #warn(code: string, index: number, text: string): void {
     const { keys, elements } = this.#candidates;
     const name = keys.text(elements.get(index, ELEMENT.KEY));
-    const revision = mainRevision(this.#candidates, index);
+    const revision = mainRevision(this.#candidates.elements, index);
     this.#findings.warn(code, this.#where(index), `revision ${revision} of "${name}": ${text}`);
   }
 
   #refuseValue(index: number): void {
-    const revision = mainRevision(this.#candidates, index);
+    const revision = mainRevision(this.#candidates.elements, index);
     const text = `the value of revision ${revision} is no KeyValue: a server would not start`;
     this.#findings.error("row-value", this.#where(index), text);
   }

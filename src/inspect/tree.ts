@@ -1,17 +1,21 @@
-import { BRANCH, FREELIST, LEAF } from "../format/bbolt/page.ts";
+import { BRANCH, FREELIST } from "../format/bbolt/page.ts";
 import type { Meta } from "../format/bbolt/meta.ts";
-import { BRANCH_ELEMENT, ELEMENT, FAULT, KIND, PAGE, RUN, type Candidates } from "./candidates.ts";
+import { BRANCH_ELEMENT, FAULT, PAGE, RUN, type Candidates } from "./candidates.ts";
 import type { Findings } from "./findings.ts";
-import { branchKey, compareKeys, elementKey, keyHex, type TreeKey } from "./row-key.ts";
+import { compareKeys, keyHex } from "./element-key.ts";
 import { REASON } from "./scan.ts";
 
-/** A page still to visit, and the keys its own must lie between. */
-interface Visit {
+/** A branch whose children are being visited, and the branch elements its own keys must lie between. */
+interface Descent {
   readonly page: number;
-  readonly parent: number;
-  readonly low: TreeKey | undefined;
-  readonly high: TreeKey | undefined;
+  readonly first: number;
+  readonly count: number;
+  /** A branch element, or NONE. */
+  readonly high: number;
+  child: number;
 }
+
+const NONE = -1;
 
 /**
  * The trees of a database, walked over what the scan recorded: every page referenced once and inside the file,
@@ -55,63 +59,63 @@ export class Tree {
   /** The leaf runs of the tree under `root`, in key order, as far as they can be reached. */
   leaves(root: number, bucket: string): number[] {
     const leaves: number[] = [];
-    const stack: Visit[] = [{ page: root, parent: -1, low: undefined, high: undefined }];
-    let last: TreeKey | undefined;
-    for (let visit = stack.pop(); visit !== undefined; visit = stack.pop()) {
-      const run = this.#enter(visit, bucket);
-      if (run === undefined) continue;
-      const kind = this.#candidates.runs.get(run, RUN.KIND) & 0xff;
-      if (kind === BRANCH) this.#pushChildren(run, visit, bucket, stack);
-      else if (kind === LEAF) {
-        leaves.push(run);
-        last = this.#checkLeaf(run, visit, last, bucket);
+    const path: Descent[] = [];
+    let last = NONE;
+    const visit = (page: number, parent: number, low: number, high: number): void => {
+      const run = this.#enter(page, parent, bucket);
+      if (run === undefined) return;
+      if ((this.#candidates.runs.get(run, RUN.KIND) & 0xff) === BRANCH) {
+        path.push(this.#descend(run, page, low, high, bucket));
+        return;
       }
+      leaves.push(run);
+      last = this.#checkLeaf(run, page, low, high, last, bucket);
+    };
+    visit(root, NONE, NONE, NONE);
+    for (let at = path.at(-1); at !== undefined; at = path.at(-1)) {
+      if (at.child === at.count) {
+        path.pop();
+        continue;
+      }
+      const element = at.first + at.child++;
+      const page = this.#candidates.branches.get(element, BRANCH_ELEMENT.CHILD);
+      visit(page, at.page, element, at.child < at.count ? element + 1 : at.high);
     }
     return leaves;
   }
 
   /** Marks the freelist's own pages as used. */
   enterFreelist(page: number): void {
-    this.#enter({ page, parent: -1, low: undefined, high: undefined }, "", FREELIST);
+    this.#enter(page, NONE, "", FREELIST);
   }
 
-  #enter(visit: Visit, bucket: string, wanted = 0): number | undefined {
-    const { page } = visit;
-    const where = {
-      page,
-      offset: page * this.#meta.pageSize,
-      ...(bucket === "" ? {} : { bucket }),
-    };
-    const from = visit.parent < 0 ? "" : ` (referenced by page ${visit.parent})`;
-    if (page < 2 || page >= this.#meta.pages) {
-      const text = `page ${page} is out of bounds${from}: found ${page}, wanted 2 to ${this.#meta.pages - 1}`;
-      this.#findings.error("page-out-of-bounds", where, text);
-      return undefined;
-    }
-    if (page >= this.#pagesRead) {
-      this.#findings.error(
-        "page-missing",
-        where,
-        `page ${page} is behind the end of the file${from}`,
-      );
-      return undefined;
-    }
-    const state = this.#candidates.pages.get(page, PAGE.RUN);
-    if (state === 0 || state >= FAULT) {
-      this.#findings.error("page-invalid", where, `page ${page}${from}: ${this.#faultText(page)}`);
-      return undefined;
-    }
-    const run = state - 1;
-    const kind = this.#candidates.runs.get(run, RUN.KIND) & 0xff;
-    if ((kind === FREELIST) !== (wanted === FREELIST)) {
-      this.#findings.error("page-invalid", where, `page ${page}${from}: found page type ${kind}`);
-      return undefined;
-    }
-    const count = this.#candidates.runs.get(run, RUN.OVERFLOW) + 1;
-    const twice = this.#reach(page, count);
-    if (twice === undefined) return run;
-    this.#findings.error("page-shared", where, `page ${twice} is referenced more than once${from}`);
+  #enter(page: number, parent: number, bucket: string, wanted = 0): number | undefined {
+    const problem = this.#problemOf(page, wanted);
+    if (problem === undefined) return this.#candidates.pages.get(page, PAGE.RUN) - 1;
+    const from = parent === NONE ? "" : ` (referenced by page ${parent})`;
+    const where = { ...this.#where(page), ...(bucket === "" ? {} : { bucket }) };
+    this.#findings.error(problem.code, where, `page ${page}${from}: ${problem.text}`);
     return undefined;
+  }
+
+  /** Why a page cannot be entered, undefined when it was: its pages are then marked as used. */
+  #problemOf(page: number, wanted: number): { code: string; text: string } | undefined {
+    if (page < 2 || page >= this.#meta.pages)
+      return { code: "page-out-of-bounds", text: `wanted 2 to ${this.#meta.pages - 1}` };
+    if (page >= this.#pagesRead)
+      return { code: "page-missing", text: "it is behind the end of the file" };
+    const state = this.#candidates.pages.get(page, PAGE.RUN);
+    if (state === 0 || state >= FAULT) return { code: "page-invalid", text: this.#faultText(page) };
+    const kind = this.#candidates.runs.get(state - 1, RUN.KIND) & 0xff;
+    if ((kind === FREELIST) !== (wanted === FREELIST))
+      return { code: "page-invalid", text: `found page type ${kind}` };
+    const twice = this.#reach(page, this.#candidates.runs.get(state - 1, RUN.OVERFLOW) + 1);
+    if (twice === undefined) return undefined;
+    return { code: "page-shared", text: `page ${twice} is referenced more than once` };
+  }
+
+  #where(page: number): { page: number; offset: number } {
+    return { page, offset: page * this.#meta.pageSize };
   }
 
   /** Marks pages as used; the first that already was. */
@@ -146,73 +150,70 @@ export class Tree {
     }
   }
 
-  /** Children go onto the stack last first, so that they are visited in order. */
-  #pushChildren(run: number, visit: Visit, bucket: string, stack: Visit[]): void {
+  /** Checks a branch's own keys, against each other and the elements around it. */
+  #descend(run: number, page: number, low: number, high: number, bucket: string): Descent {
     const { runs, branches } = this.#candidates;
     const first = runs.get(run, RUN.FIRST);
     const count = runs.get(run, RUN.COUNT);
-    const where = { page: visit.page, offset: visit.page * this.#meta.pageSize, bucket };
-    if (count === 0) this.#findings.error("page-invalid", where, "a branch page without elements");
-    let high = visit.high;
-    for (let i = count - 1; i >= 0; i--) {
-      const low = branchKey(this.#candidates, first + i);
-      const isBelow = high !== undefined && compareKeys(low, high) >= 0;
-      const isTooLow = i === 0 && visit.low !== undefined && compareKeys(low, visit.low) < 0;
-      if (isBelow || isTooLow) this.#outOfOrder(where, i, low);
-      const page = branches.get(first + i, BRANCH_ELEMENT.CHILD);
-      stack.push({ page, parent: visit.page, low, high });
-      high = low;
+    const where = { ...this.#where(page), bucket };
+    if (count === 0)
+      this.#findings.error("page-invalid", where, `page ${page}: a branch page without elements`);
+    for (let i = 0; i < count; i++) {
+      const before = i === 0 ? low : first + i - 1;
+      const order =
+        before === NONE ? 1 : compareKeys(this.#candidates, branches, first + i, branches, before);
+      const isLow = i === 0 ? order < 0 : order <= 0;
+      const isHigh =
+        i === count - 1 &&
+        high !== NONE &&
+        compareKeys(this.#candidates, branches, first + i, branches, high) >= 0;
+      if (isLow || isHigh)
+        this.#outOfOrder(where, i, keyHex(this.#candidates, branches, first + i));
     }
+    return { page, first, count, high, child: 0 };
   }
 
+  /** Checks a leaf's keys against each other, the last leaf's and the branch elements around it; its last element. */
   #checkLeaf(
     run: number,
-    visit: Visit,
-    last: TreeKey | undefined,
+    page: number,
+    low: number,
+    high: number,
+    last: number,
     bucket: string,
-  ): TreeKey | undefined {
-    const { runs } = this.#candidates;
+  ): number {
+    const candidates = this.#candidates;
+    const { runs, elements, branches } = candidates;
     const first = runs.get(run, RUN.FIRST);
-    const count = runs.get(run, RUN.COUNT);
-    if (count === 0) return last;
-    const where = { page: visit.page, offset: visit.page * this.#meta.pageSize, bucket };
-    const lowest = elementKey(this.#candidates, first);
-    const highest = elementKey(this.#candidates, first + count - 1);
-    const isLow =
-      (visit.low !== undefined && compareKeys(lowest, visit.low) < 0) ||
-      (last !== undefined && compareKeys(last, lowest) >= 0);
-    if (isLow) this.#outOfOrder(where, 0, lowest);
-    if (visit.high !== undefined && compareKeys(highest, visit.high) >= 0)
-      this.#outOfOrder(where, count - 1, highest);
-    for (let i = 1; i < count; i++) {
-      if (this.#rowsAscend(first + i)) continue;
-      const key = elementKey(this.#candidates, first + i);
-      if (compareKeys(elementKey(this.#candidates, first + i - 1), key) >= 0)
-        this.#outOfOrder(where, i, key);
+    const end = first + runs.get(run, RUN.COUNT);
+    if (first === end) return last;
+    for (let index = first; index < end; index++) {
+      const before = index === first ? last : index - 1;
+      const isLow =
+        (before !== NONE && compareKeys(candidates, elements, index, elements, before) <= 0) ||
+        (index === first &&
+          low !== NONE &&
+          compareKeys(candidates, elements, index, branches, low) < 0);
+      const isHigh =
+        index === end - 1 &&
+        high !== NONE &&
+        compareKeys(candidates, elements, index, branches, high) >= 0;
+      if (isLow || isHigh)
+        this.#outOfOrder(
+          { ...this.#where(page), bucket },
+          index - first,
+          keyHex(candidates, elements, index),
+        );
     }
-    return highest;
-  }
-
-  /** The common case without a single object: two rows whose revisions ascend. */
-  #rowsAscend(index: number): boolean {
-    const { elements } = this.#candidates;
-    const isRow =
-      (elements.get(index, ELEMENT.KIND) & KIND.MASK) <= KIND.TOMBSTONE &&
-      (elements.get(index - 1, ELEMENT.KIND) & KIND.MASK) <= KIND.TOMBSTONE;
-    if (!isRow) return false;
-    const hi = elements.get(index, ELEMENT.MAIN_HI) - elements.get(index - 1, ELEMENT.MAIN_HI);
-    if (hi !== 0) return hi > 0;
-    const lo = elements.get(index, ELEMENT.MAIN_LO) - elements.get(index - 1, ELEMENT.MAIN_LO);
-    if (lo !== 0) return lo > 0;
-    return elements.get(index, ELEMENT.SUB) > elements.get(index - 1, ELEMENT.SUB);
+    return end - 1;
   }
 
   #outOfOrder(
     where: { page: number; offset: number; bucket: string },
     i: number,
-    key: TreeKey,
+    key: string,
   ): void {
-    const text = `element ${i} of page ${where.page} is out of order: key ${keyHex(key)}`;
-    this.#findings.error("key-order", { ...where, key: keyHex(key) }, text);
+    const text = `element ${i} of page ${where.page} is out of order: key ${key}`;
+    this.#findings.error("key-order", { ...where, key }, text);
   }
 }

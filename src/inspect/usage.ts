@@ -1,7 +1,7 @@
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
 import { KEY_RECORD, type History } from "./history.ts";
 import type { LargeObject, RevisedKey, Usage } from "./report.ts";
-import { mainRevision } from "./row-key.ts";
+import { mainRevision } from "./element-key.ts";
 
 /** Who fills the database: by prefix, by namespace, by object, by number of revisions. */
 export interface UsageReport {
@@ -124,7 +124,7 @@ function largestRows(candidates: Candidates, leaves: readonly number[]): LargeOb
   return top.list().map(([bytes, index]) => ({
     key: keys.text(elements.get(index, ELEMENT.KEY)),
     bytes,
-    revision: mainRevision(candidates, index),
+    revision: mainRevision(elements, index),
   }));
 }
 
