@@ -101,20 +101,22 @@ export class Connection implements Disposable {
     return this.#authenticated(signal, (metadata) => this.#ask(method, request, metadata, signal));
   }
 
-  /** One question, many answers, not decoded. Resolves when there is something to poll, or the call has ended. */
+  /**
+   * One question, many answers, not decoded. Resolves when the first of them has come (`undefined`: there is none), so
+   * that a refusal is told here.
+   */
   async serverStream(
     method: DescMethod,
     request: Uint8Array,
     { signal }: CallOptions = {},
-  ): Promise<MessageStream> {
+  ): Promise<{ first: Buffer | undefined; stream: MessageStream }> {
     return this.#authenticated(signal, async (metadata) => {
       const stream = new MessageStream(
         this.#channel.makeServerStreamRequest(pathOf(method), asBuffer, asIs, request, metadata),
         { ...this.#streamSettings(method, signal), noProgressMs: this.#settings.noProgressMs },
       );
       try {
-        await stream.wait();
-        return stream;
+        return { first: await stream.next(), stream };
       } catch (error) {
         stream[Symbol.dispose]();
         throw error;
@@ -268,5 +270,6 @@ async function* decoded<O extends DescMessage>(
   stream: MessageStream,
   schema: O,
 ): AsyncGenerator<MessageShape<O>> {
-  while (await stream.wait()) yield fromBinary(schema, stream.poll()!);
+  for (let next = await stream.next(); next !== undefined; next = await stream.next())
+    yield fromBinary(schema, next);
 }

@@ -18,52 +18,69 @@ export interface StreamSettings {
 export class MessageStream implements Disposable {
   readonly #call: ClientReadableStream<Buffer>;
   readonly #settings: StreamSettings;
-  #next: Buffer | null = null;
-  #ended = false;
+  #hasEnded = false;
   #error: ServiceError | undefined;
-  #wake = (): void => {};
+  #take = (_message: Buffer): void => {};
+  #end = (): void => {};
 
   constructor(call: ClientReadableStream<Buffer>, settings: StreamSettings) {
     this.#call = call;
     this.#settings = settings;
-    call.on("readable", () => this.#wake());
+    call.pause();
+    call.on("data", (message: Buffer) => this.#take(message));
     call.on("end", () => {
-      this.#ended = true;
-      this.#wake();
+      this.#hasEnded = true;
+      this.#end();
     });
     call.on("error", (error: ServiceError) => {
       this.#error ??= error;
-      this.#wake();
+      this.#end();
     });
   }
 
-  /** The next message, if it has arrived. */
-  poll(): Buffer | undefined {
-    const message = this.#next ?? (this.#call.read() as Buffer | null);
-    this.#next = null;
-    return message ?? undefined;
-  }
-
-  /** Waits until there is something to poll; false at the end of a call that succeeded. */
-  async wait(): Promise<boolean> {
+  /**
+   * Hands messages to `take` as they arrive, until it has enough and returns false; without a promise for each, as
+   * there may be tens of thousands a second. Resolves to false when there are no more. Rejects with what `take`
+   * throws, "late" or the signal's reason; nothing can be read after that. One call at a time.
+   */
+  async read(take: (message: Buffer) => boolean): Promise<boolean> {
     const { signal: outer, noProgressMs, late, explain } = this.#settings;
     using patience = createPatience(noProgressMs ?? 0, outer, late);
     const { signal } = patience;
-    if (noProgressMs !== undefined) patience.start();
-    const giveUp = (): void => this.#wake();
-    signal.addEventListener("abort", giveUp);
-    try {
-      for (;;) {
-        signal.throwIfAborted();
-        this.#next ??= this.#call.read() as Buffer | null;
-        if (this.#next !== null) return true;
-        if (this.#error !== undefined) throw await explain(this.#error);
-        if (this.#ended) return false;
-        await new Promise<void>((resolve) => (this.#wake = resolve));
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const wait = (): void => (noProgressMs === undefined ? undefined : patience.start());
+    this.#take = (message) => {
+      try {
+        if (take(message)) return wait();
+        this.#call.pause();
+        resolve(true);
+      } catch (error) {
+        reject(error as Error);
       }
+    };
+    this.#end = () => resolve(false);
+    signal.addEventListener("abort", () => reject(signal.reason as Error));
+    if (this.#hasEnded || this.#error !== undefined) this.#end();
+    else this.#call.resume();
+    wait();
+    try {
+      if (await promise) return true;
     } finally {
-      signal.removeEventListener("abort", giveUp);
+      this.#call.pause();
     }
+    if (this.#error !== undefined) throw await explain(this.#error);
+    return false;
+  }
+
+  /** The next message; `undefined` when there are no more. */
+  async next(): Promise<Buffer | undefined> {
+    let next: Buffer | undefined;
+    await this.read((message) => {
+      next = message;
+      return false;
+    });
+    return next;
   }
 
   [Symbol.dispose](): void {

@@ -16,7 +16,8 @@ export interface ProbeOptions extends CallOptions {
 
 /**
  * Asks all endpoints for their status at the same time. Ends when all have answered or failed, or `stragglersMs`
- * after the first answer. In the order of `connections`. Throws when not one of them answers.
+ * after the first answer. In the order of `connections`. Throws when not one of them answers, and "usage" when they
+ * belong to different clusters.
  */
 export async function probe(
   connections: readonly Connection[],
@@ -42,7 +43,21 @@ export async function probe(
   const probes = await Promise.all(connections.map(ask));
   const failures = probes.map(({ answer }) => answer).filter((one) => one instanceof HoldfastError);
   if (failures.length === probes.length) throw allFailed(failures);
+  requireOneCluster(probes);
   return probes;
+}
+
+function requireOneCluster(probes: readonly Probe[]): void {
+  const found = new Map<bigint | undefined, string>();
+  for (const { connection, answer } of probes)
+    if (!(answer instanceof HoldfastError))
+      found.set(answer.header?.clusterId, connection.endpoint.text);
+  if (found.size > 1)
+    throw new HoldfastError(
+      "usage",
+      `the endpoints belong to different clusters: ${[...found].map(([id, text]) => `"${text}" to ${id?.toString(16)}`).join(", ")}`,
+      { hint: "give the endpoints of one cluster" },
+    );
 }
 
 /** One error for several that came of trying the same at several endpoints. */

@@ -14,6 +14,7 @@ export interface SnapshotStream extends ByteSource, Disposable {
 }
 
 const TRAILER_BYTES = 32;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Asks a member for its snapshot; resolves with the first bytes, so that a refusal is known before anything is
@@ -23,37 +24,38 @@ export async function openSnapshot(
   connection: Connection,
   options: CallOptions = {},
 ): Promise<SnapshotStream> {
-  const messages = await connection.serverStream(
+  const { first, stream } = await connection.serverStream(
     Maintenance.method.snapshot,
-    new Uint8Array(0),
+    NOTHING,
     options,
   );
-  const first = decodeSnapshotMessage(messages.poll() ?? new Uint8Array(0));
-  return {
-    sizeHint: first.blob.length + first.remainingBytes + TRAILER_BYTES,
-    storageVersion: bytesText(first.version),
-    read: blobReader(messages, first.blob),
-    [Symbol.dispose]: () => messages[Symbol.dispose](),
-  };
+  try {
+    const { blob, remainingBytes, version } = decodeSnapshotMessage(first ?? NOTHING);
+    return {
+      sizeHint: blob.length + remainingBytes + TRAILER_BYTES,
+      storageVersion: bytesText(version),
+      read: blobReader(stream, blob),
+      [Symbol.dispose]: () => stream[Symbol.dispose](),
+    };
+  } catch (error) {
+    stream[Symbol.dispose]();
+    throw error;
+  }
 }
 
-/** As many bytes of blobs as have arrived and fit; waits only for the first of them. */
-function blobReader(messages: MessageStream, first: Uint8Array): ByteSource["read"] {
+/** Fills what it is given, but for the last time: a promise for every message would cost more than its bytes. */
+function blobReader(stream: MessageStream, first: Uint8Array): ByteSource["read"] {
   let rest = first;
   return async (into) => {
     let filled = 0;
-    while (filled < into.length) {
-      if (rest.length === 0) {
-        const message = messages.poll();
-        if (message !== undefined) rest = decodeSnapshotMessage(message).blob;
-        else if (filled > 0 || !(await messages.wait())) break;
-        continue;
-      }
-      const taken = Math.min(rest.length, into.length - filled);
-      into.set(taken === rest.length ? rest : rest.subarray(0, taken), filled);
-      rest = rest.subarray(taken);
+    const take = (blob: Uint8Array): boolean => {
+      const taken = Math.min(blob.length, into.length - filled);
+      into.set(taken === blob.length ? blob : blob.subarray(0, taken), filled);
       filled += taken;
-    }
+      rest = blob.subarray(taken);
+      return filled < into.length;
+    };
+    if (take(rest)) await stream.read((message) => take(decodeSnapshotMessage(message).blob));
     return filled;
   };
 }

@@ -68,7 +68,9 @@ test("chooseMember() says what speaks for a member, and what against it", () => 
     chooseMember([{ ...FOLLOWER, appliedIndex: 997n }, LEADER])?.reason,
     "a follower, 3 raft entries behind",
   );
+  assert.equal(chooseMember([LEADER])?.isDoubtful, false);
   const poor = { ...FOLLOWER, leaderId: 0n, isLearner: true, isCorrupt: true };
+  assert.equal(chooseMember([poor])?.isDoubtful, true);
   assert.equal(
     chooseMember([poor])?.reason,
     "a learner that knows of no leader, with nothing left to apply, under the alarm CORRUPT",

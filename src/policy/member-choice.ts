@@ -16,6 +16,8 @@ export interface Choice<C> {
   readonly candidate: C;
   /** In words, for people: what speaks for it. */
   readonly reason: string;
+  /** Whether there is something against every candidate, this one included. */
+  readonly isDoubtful: boolean;
 }
 
 /**
@@ -44,7 +46,12 @@ export function chooseMember<C extends Candidate>(candidates: readonly C[]): Cho
   };
   const [candidate] = candidates.toSorted((a, b) => compareRanks(rank(a), rank(b)));
   if (candidate === undefined) return undefined;
-  return { candidate, reason: describe(candidate, head - candidate.appliedIndex) };
+  const { isCorrupt, isLearner, leaderId } = candidate;
+  return {
+    candidate,
+    reason: describe(candidate, head - candidate.appliedIndex),
+    isDoubtful: isCorrupt || isLearner || leaderId === 0n,
+  };
 }
 
 function max(a: bigint, b: bigint): bigint {
