@@ -1,9 +1,11 @@
 /** Restored data dirs on real servers: they boot, and what they serve is what the snapshot held. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { runCommand } from "./support/cli.ts";
 import { connect } from "./support/client.ts";
-import { ETCD_LINES, bootCluster } from "./support/etcd.ts";
+import { ETCD_LINES, bootCluster, etcdBinaries, freeURLs } from "./support/etcd.ts";
 import type { EtcdLine } from "./support/etcd.ts";
+import { run } from "./support/program.ts";
 import { assertLives, assertRestored, restoreAndBoot, snapshotsOf } from "./support/restored.ts";
 import type { TakenSnapshot } from "./support/restored.ts";
 import { scratch } from "./support/scratch.ts";
@@ -60,11 +62,19 @@ for (const [source, line] of [
 }
 
 test("without --target-version 3.6 refuses a snapshot of 3.7: that is what the flag is for", async () => {
-  const snapshot = snapshots.get("3.7")!.file;
-  await assert.rejects(
-    restoreAndBoot({ snapshot, line: "3.6" }),
-    /version \\?"3\.7\.0\\?" is not supported/,
-  );
+  const { etcd } = await etcdBinaries("3.6");
+  const dataDir = folder.file("not-for-3.6");
+  const args = ["snapshot", "restore", snapshots.get("3.7")!.file, `--data-dir=${dataDir}`];
+  assert.equal((await runCommand(args)).status, 0);
+  const [clientURL, peerURL] = await freeURLs(2);
+  const { status, stderr } = await run(etcd, [
+    `--data-dir=${dataDir}`,
+    `--listen-client-urls=${clientURL}`,
+    `--advertise-client-urls=${clientURL}`,
+    `--listen-peer-urls=${peerURL}`,
+  ]);
+  assert.notEqual(status, 0);
+  assert.match(stderr, /version \\?"3\.7\.0\\?" is not supported/);
 });
 
 test("restored for 3.5, a snapshot of 3.7 can be upgraded to 3.6 later", async () => {
