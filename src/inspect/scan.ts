@@ -307,12 +307,10 @@ export class Scan {
   #recordElement(leaf: LeafRun, at: number, keySize: number, end: number, flags: number): void {
     const index = leaf.first + leaf.element;
     if (at !== leaf.cursor) this.#leaveContiguity(leaf);
-    const before = leaf.isContiguous ? leaf.crc : this.#crc.upTo(at);
-    const after = this.#crc.upTo(end, at, before);
-    const mark = leaf.isContiguous ? after : (shiftCrc32c(before, end - at) ^ after) >>> 0;
+    const mark = leaf.isContiguous ? this.#crc.upTo(end, at, leaf.crc) : this.#crc.between(at, end);
     this.candidates.elements.set(index, ELEMENT.MARK, mark);
     leaf.cursor = end;
-    leaf.crc = after;
+    leaf.crc = mark;
     const inWindow = at - this.#windowStart;
     const isBucket = (flags & BUCKET_ELEMENT) !== 0;
     this.candidates.addElement(
