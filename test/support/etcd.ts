@@ -1,8 +1,7 @@
 /** Real etcd clusters on free loopback ports, in folders that go away, whose processes never outlive the tests. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { certificate, makeCertificates } from "./certificates.ts";
 import type { TlsFiles } from "./certificates.ts";
@@ -11,6 +10,8 @@ import type { Member } from "./member.ts";
 import { part } from "./parts.ts";
 import { run } from "./program.ts";
 import type { Finished } from "./program.ts";
+import { scratch } from "./scratch.ts";
+import type { Scratch } from "./scratch.ts";
 
 export type EtcdLine = "3.4" | "3.5" | "3.6" | "3.7";
 
@@ -60,8 +61,6 @@ export interface ClusterOptions {
   readonly tls?: boolean;
   /** Authentication on, with the user root. */
   readonly auth?: boolean;
-  /** Where the data dirs go; it has to exist and stays. A temporary folder when left out. */
-  readonly directory?: string;
   /** More flags for every member. */
   readonly flags?: readonly string[];
 }
@@ -82,24 +81,24 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
 async function startFresh(options: ClusterOptions): Promise<Cluster> {
   const { line, members: count = 1, tls = false, auth = false, flags = [] } = options;
-  const folder = await mkdtemp(join(options.directory ?? tmpdir(), "holdfast-etcd-"));
+  const folder = await scratch();
   try {
-    const certificates = tls ? join(folder, "certificates") : undefined;
+    const certificates = tls ? folder.file("certificates") : undefined;
     if (certificates !== undefined) {
       await mkdir(certificates);
       await makeCertificates(certificates);
     }
-    const members = await freePlaces(folder, count, tls);
+    const members = await freePlaces(folder.path, count, tls);
     const secured = certificates === undefined ? {} : { certificates };
     const cluster = await bootCluster({ line, members, flags, ...secured });
     if (auth) await enableAuth(cluster);
     return {
       ...cluster,
       ...(auth && { auth: ROOT, ctl: controller(cluster, ROOT) }),
-      ...disposal(cluster, options.directory === undefined ? folder : undefined),
+      ...disposal(cluster, folder),
     };
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await folder[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -148,7 +147,7 @@ export async function bootCluster(options: BootOptions): Promise<Cluster> {
     ...(certificates !== undefined && { certificates }),
     ...(auth !== undefined && { auth }),
   };
-  const cluster = { ...known, ctl: controller(known, auth), ...disposal(known, undefined) };
+  const cluster = { ...known, ctl: controller(known, auth), ...disposal(known) };
   try {
     await Promise.all(members.map((one) => one.start()));
     return cluster;
@@ -195,10 +194,10 @@ function controller({ line, endpoints, tls }: Controlled, auth: Credentials | un
   };
 }
 
-function disposal(cluster: Pick<Cluster, "members">, folder: string | undefined) {
+function disposal(cluster: Pick<Cluster, "members">, folder?: Scratch) {
   const stop = async (): Promise<void> => {
     await Promise.all(cluster.members.map((one) => one.stop("SIGKILL")));
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    await folder?.[Symbol.asyncDispose]();
   };
   return { stop, [Symbol.asyncDispose]: stop };
 }

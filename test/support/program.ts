@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { rmSync } from "node:fs";
 
 export interface ProgramOptions {
   readonly cwd?: string;
@@ -28,15 +29,18 @@ export interface Running {
 }
 
 const alive = new Set<ChildProcess>();
+const temporary = new Set<string>();
 
-function killAll(): void {
+function cleanUp(): void {
   for (const child of alive) child.kill("SIGKILL");
+  // a killed process may still be writing
+  for (const path of temporary) rmSync(path, { recursive: true, force: true, maxRetries: 10 });
 }
 
-process.on("exit", killAll);
+process.on("exit", cleanUp);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
-    killAll();
+    cleanUp();
     process.kill(process.pid, signal);
   });
 }
@@ -45,6 +49,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 export function killAtExit(child: ChildProcess): void {
   alive.add(child);
   child.once("exit", () => alive.delete(child));
+}
+
+/** The same for a folder. Call the answer when it was removed earlier. */
+export function removeAtExit(path: string): () => void {
+  temporary.add(path);
+  return () => void temporary.delete(path);
 }
 
 /** Starts a program without a shell. Rejects (by `finished`) only when it cannot be started at all. */
