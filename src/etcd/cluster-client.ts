@@ -9,7 +9,7 @@ import { HoldfastError } from "../errors.ts";
 import { wasNeverSent } from "./call-failure.ts";
 import { Connection, type CallOptions, type ConnectionSettings } from "./connection.ts";
 import { discoverEndpoints, type Discovery } from "./discovery.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { parseEndpoint, type Endpoint } from "./endpoint.ts";
 import { Maintenance } from "./gen/etcdserverpb/rpc_pb.ts";
 import { allFailed } from "./probe.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -23,11 +23,22 @@ export interface EndpointOptions extends ConnectionSettings {
 
 /** The endpoints of one cluster, each with a connection of its own, which is made when it is first used. */
 export class ClusterClient implements Disposable {
+  /** To the endpoints that were given or discovered. */
   readonly connections: readonly Connection[];
+  readonly #settings: ConnectionSettings;
+  readonly #further: Connection[] = [];
   #preferred: Connection | undefined;
 
-  constructor(connections: readonly Connection[]) {
-    this.connections = connections;
+  constructor(endpoints: readonly Endpoint[], settings: ConnectionSettings) {
+    this.connections = endpoints.map((endpoint) => new Connection(endpoint, settings));
+    this.#settings = settings;
+  }
+
+  /** A connection to a URL that a member advertises; it ends with this client. */
+  connect(url: string): Connection {
+    const connection = new Connection(parseEndpoint(url), this.#settings);
+    this.#further.push(connection);
+    return connection;
   }
 
   /**
@@ -53,7 +64,7 @@ export class ClusterClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const connection of this.connections) connection[Symbol.dispose]();
+    for (const connection of [...this.connections, ...this.#further]) connection[Symbol.dispose]();
   }
 }
 
@@ -68,9 +79,8 @@ export async function createClusterClient(
   const endpoints = texts.map(parseEndpoint);
   if (endpoints.length === 0)
     throw new HoldfastError("usage", "no endpoint is given", { hint: "give --endpoints" });
-  const connections = endpoints.map((endpoint) => new Connection(endpoint, options));
   if (options.tls !== undefined) await readTlsFiles(options.tls);
-  return new ClusterClient(connections);
+  return new ClusterClient(endpoints, options);
 }
 
 async function quickest(

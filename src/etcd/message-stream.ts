@@ -20,7 +20,7 @@ export class MessageStream implements Disposable {
   readonly #settings: StreamSettings;
   #hasEnded = false;
   #error: ServiceError | undefined;
-  #take = (_message: Buffer): void => {};
+  #take: (message: Buffer) => void = () => {};
   #end = (): void => {};
 
   constructor(call: ClientReadableStream<Buffer>, settings: StreamSettings) {
