@@ -21,8 +21,18 @@ interface Recipe {
 const CACHE = fileURLToPath(new URL("../../.cache/parts/", import.meta.url));
 const MODULES = fileURLToPath(new URL("../parts/", import.meta.url));
 const GO_FLAGS = ["-mod=readonly", "-trimpath", "-ldflags=-s -w"];
-const GO_ENV = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" };
+const ENV = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" };
 const DEBIAN_ETCD = { version: "3.4.23", packages: ["etcd-server", "etcd-client"] };
+
+/** Runs one of the machine's own programs. */
+async function tool(command: string, args: readonly string[], cwd = "."): Promise<string> {
+  try {
+    return await output(command, args, { cwd, env: ENV });
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw missing ? new Error(`the parts need ${command}, which is not on the PATH`) : error;
+  }
+}
 
 /** A Go module whose `tool` lines name the programs, or that is a program itself. */
 function goModule(name: PartName, target: "tool" | "."): Recipe {
@@ -31,17 +41,11 @@ function goModule(name: PartName, target: "tool" | "."): Recipe {
     async ingredients() {
       const files = (await readdir(module)).toSorted();
       const texts = await Promise.all(files.map((file) => readFile(join(module, file), "utf8")));
-      const go = await output("go", ["env", "GOVERSION", "GOOS", "GOARCH"], {
-        cwd: module,
-        env: GO_ENV,
-      });
+      const go = await tool("go", ["env", "GOVERSION", "GOOS", "GOARCH"], module);
       return JSON.stringify([GO_FLAGS, go, files, texts]);
     },
     async build(_folder, bin) {
-      await output("go", ["build", ...GO_FLAGS, "-o", `${bin}/`, target], {
-        cwd: module,
-        env: GO_ENV,
-      });
+      await tool("go", ["build", ...GO_FLAGS, "-o", `${bin}/`, target], module);
     },
   };
 }
@@ -50,19 +54,17 @@ function goModule(name: PartName, target: "tool" | "."): Recipe {
 function debianPackages(version: string, packages: readonly string[]): Recipe {
   return {
     ingredients: async () =>
-      JSON.stringify([version, packages, await output("dpkg", ["--print-architecture"])]),
+      JSON.stringify([version, packages, await tool("dpkg", ["--print-architecture"])]),
     async build(folder, bin) {
-      const download = () =>
-        output("apt-get", ["-o", "APT::Sandbox::User=root", "download", ...packages], {
-          cwd: folder,
-        });
-      await download().catch(async () => {
-        await output("apt-get", ["update"]);
-        await download();
+      // as root apt-get would drop to a user who may not write here
+      const download = ["-o", "APT::Sandbox::User=root", "download", ...packages];
+      await tool("apt-get", download, folder).catch(async () => {
+        await tool("apt-get", ["update"]);
+        await tool("apt-get", download, folder);
       });
       for (const file of await readdir(folder)) {
         if (file.endsWith(".deb"))
-          await output("dpkg", ["-x", join(folder, file), join(folder, "unpacked")]);
+          await tool("dpkg", ["-x", join(folder, file), join(folder, "unpacked")]);
       }
       await cp(join(folder, "unpacked", "usr", "bin"), bin, { recursive: true });
       const found = await output(join(bin, "etcd"), ["--version"]);

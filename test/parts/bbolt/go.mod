@@ -1,6 +1,6 @@
 module holdfast/test/parts/bbolt
 
-go 1.26.8
+go 1.26.0
 
 require go.etcd.io/bbolt v1.4.3
 

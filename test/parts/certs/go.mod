@@ -1,3 +1,3 @@
 module holdfast/test/parts/certs
 
-go 1.26.8
+go 1.26.0

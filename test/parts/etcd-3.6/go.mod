@@ -1,6 +1,6 @@
 module holdfast/test/parts/etcd-3.6
 
-go 1.26.8
+go 1.26.0
 
 tool (
 	go.etcd.io/etcd/etcdctl/v3
