@@ -15,6 +15,7 @@ import { bytesText, textBytes } from "../format/bytes.ts";
 import { combineCrc32c, shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
 import { ELEMENT, KIND, NOT_CONTIGUOUS, RUN, type Candidates } from "./candidates.ts";
 import type { Findings } from "./findings.ts";
+import type { Stretch } from "./kept-bytes.ts";
 import type { Tree } from "./tree.ts";
 
 /** A bucket found under the root: its leaf runs in key order. */
@@ -40,12 +41,12 @@ export function readBuckets(
       const name = bytesText(nameBytes);
       const value = candidates.keptValue(index);
       const isBucket = (candidates.elements.get(index, ELEMENT.KIND) & KIND.MASK) === KIND.BUCKET;
-      if (!isBucket || value === undefined || value.length < BUCKET_HEADER_BYTES) {
+      if (!isBucket || value === undefined || value.bytes.length < BUCKET_HEADER_BYTES) {
         const text = `"${name}" in the root is no bucket: etcd keeps nothing else there`;
         findings.error("root-entry", { page, bucket: name }, text);
         continue;
       }
-      const target = bucketRoot(value);
+      const target = bucketRoot(value.bytes);
       const leaves =
         target === 0
           ? readInline(candidates, value, { page, bucket: name }, crc32c, findings)
@@ -66,12 +67,13 @@ export function* elementsOf(candidates: Candidates, run: number): Generator<numb
 /** Records an inline bucket's leaf image as a run of its own; bbolt's check does not look inside, we do. */
 function readInline(
   candidates: Candidates,
-  value: Uint8Array,
+  value: Stretch,
   where: { page: number; bucket: string },
   crc32c: Crc32c,
   findings: Findings,
 ): number[] {
-  const image = value.subarray(BUCKET_HEADER_BYTES);
+  const image = value.bytes.subarray(BUCKET_HEADER_BYTES);
+  const stretch = { bytes: image, start: value.start + BUCKET_HEADER_BYTES };
   if (image.length < PAGE_HEADER_BYTES || pageFlags(image, 0) !== LEAF) {
     findings.error(
       "page-invalid",
@@ -93,7 +95,7 @@ function readInline(
     const keySize = leafKeySize(image, 0, i);
     const valueSize = leafValueSize(image, 0, i);
     const isBucket = (leafFlags(image, 0, i) & BUCKET_ELEMENT) !== 0;
-    candidates.addElement(first + i, image, at, keySize, valueSize, isBucket);
+    candidates.addElement(first + i, stretch, at, keySize, valueSize, isBucket, true);
     const own = crc32c(image.subarray(at, at + keySize + valueSize), 0);
     candidates.elements.set(first + i, ELEMENT.MARK, own);
   }

@@ -1,4 +1,5 @@
 import { u32be } from "../format/bytes.ts";
+import { MAX_KEY_BYTES } from "../format/bbolt/page.ts";
 import { int64, KeyValueFields } from "../format/mvcc/key-value.ts";
 import {
   REVISION_BYTES,
@@ -6,8 +7,9 @@ import {
   TOMBSTONE_BYTES,
   TOMBSTONE_MARK,
 } from "../format/mvcc/revision.ts";
-import { Arena } from "./arena.ts";
-import { KeyTable } from "./keys.ts";
+import type { Budget } from "./budget.ts";
+import { KeptBytes, type Stretch } from "./kept-bytes.ts";
+import { KeyTable, NO_NUMBER } from "./keys.ts";
 import { WordTable } from "./words.ts";
 
 /**
@@ -27,27 +29,36 @@ export class Candidates {
   readonly leased = new WordTable(3);
   readonly keys: KeyTable;
   /** Keys and values that are not rows: the small buckets' contents. */
-  readonly kept = new Arena(256 << 20);
+  readonly #kept = new KeptBytes(256 << 20);
   readonly #row = new KeyValueFields();
 
-  constructor(seed: number) {
-    this.keys = new KeyTable(seed);
+  /** @param seed random, see KeyTable */
+  constructor(seed: number, budget: Budget) {
+    this.keys = new KeyTable(seed, budget);
   }
 
-  /** Records the leaf element whose key starts at `at`; its CRC mark is set by the caller. */
+  /**
+   * Records the leaf element whose key starts at byte `at` of `stretch`; its CRC mark is set by the caller.
+   * @param isRoot of the page that a meta names: always kept
+   */
   addElement(
     index: number,
-    bytes: Uint8Array,
+    stretch: Stretch,
     at: number,
     keySize: number,
     valueSize: number,
     isBucket: boolean,
+    isRoot: boolean,
   ): void {
     const { elements } = this;
     elements.set(index, ELEMENT.SIZE, keySize + valueSize);
-    if (!isBucket && isRowKey(bytes, at, keySize))
-      this.#addRow(index, bytes, at, keySize, valueSize);
-    else this.#addOther(index, bytes, at, keySize, valueSize, isBucket);
+    if (!isBucket && isRowKey(stretch.bytes, at, keySize))
+      this.#addRow(index, stretch.bytes, at, keySize, valueSize);
+    else
+      this.#addOther(elements, index, stretch, at, keySize, valueSize, {
+        kind: isBucket ? KIND.BUCKET : KIND.OTHER,
+        isRoot,
+      });
   }
 
   #addRow(index: number, bytes: Uint8Array, at: number, keySize: number, valueSize: number): void {
@@ -63,6 +74,8 @@ export class Candidates {
     if (!readable) kind |= KIND.UNREADABLE;
     else if (row.modHi !== mainHi || row.modLo !== mainLo) kind |= KIND.OTHER_REVISION;
     if (row.versionHi !== 0) kind |= KIND.WIDE_VERSION;
+    const key = readable ? this.keys.number(bytes, row.keyAt, row.keyLength) : 0;
+    if (key === NO_NUMBER) kind |= KIND.UNREADABLE | KIND.NOT_EXAMINED;
     elements.set(index, ELEMENT.KIND, kind);
     elements.set(index, ELEMENT.MAIN_HI, mainHi);
     elements.set(index, ELEMENT.MAIN_LO, mainLo);
@@ -70,11 +83,7 @@ export class Candidates {
     elements.set(index, ELEMENT.CREATE_HI, row.createHi);
     elements.set(index, ELEMENT.CREATE_LO, row.createLo);
     elements.set(index, ELEMENT.VERSION, row.versionLo);
-    elements.set(
-      index,
-      ELEMENT.KEY,
-      readable ? this.keys.number(bytes, row.keyAt, row.keyLength) : 0,
-    );
+    elements.set(index, ELEMENT.KEY, key === NO_NUMBER ? 0 : key);
     if (row.leaseHi !== 0 || row.leaseLo !== 0) {
       const leased = this.leased.reserve(1);
       this.leased.set(leased, 0, index);
@@ -83,61 +92,74 @@ export class Candidates {
     }
   }
 
+  /** Records a key that is no row, of a leaf or a branch, and its value. */
   #addOther(
+    table: WordTable,
     index: number,
-    bytes: Uint8Array,
+    stretch: Stretch,
     at: number,
     keySize: number,
     valueSize: number,
-    isBucket: boolean,
+    { kind, isRoot }: { kind: number; isRoot: boolean },
   ): void {
-    const { elements } = this;
-    const key = this.kept.keep(bytes, at, keySize);
-    const value = key < 0 ? -1 : this.kept.keep(bytes, at + keySize, valueSize);
-    elements.set(index, ELEMENT.KIND, isBucket ? KIND.BUCKET : KIND.OTHER);
-    elements.set(index, ELEMENT.KEY_POSITION, key < 0 ? NOT_KEPT : key);
-    elements.set(index, ELEMENT.KEY_LENGTH, keySize);
-    elements.set(index, ELEMENT.VALUE_POSITION, value < 0 ? NOT_KEPT : value);
-    elements.set(index, ELEMENT.VALUE_LENGTH, valueSize);
+    const from = stretch.start + at;
+    const key = from + keySize;
+    const isKept = keySize <= MAX_KEY_BYTES && this.#kept.keep(stretch, from, key, isRoot);
+    if (isKept) kind |= KIND.KEY_KEPT;
+    if (
+      isKept &&
+      valueSize <= LONGEST_KEPT &&
+      this.#kept.keep(stretch, key, key + valueSize, isRoot)
+    )
+      kind |= KIND.VALUE_KEPT;
+    table.set(index, ELEMENT_KEY.KIND, kind);
+    table.set(index, ELEMENT_KEY.START_HI, Math.floor(from / 2 ** 32));
+    table.set(index, ELEMENT_KEY.START_LO, from % 2 ** 32);
+    table.set(index, ELEMENT_KEY.KEY_LENGTH, keySize);
   }
 
-  /** Records the branch element whose key starts at `at`. */
+  /** Records the branch element whose key starts at byte `at` of `stretch`. */
   addBranchElement(
     index: number,
     child: number,
-    bytes: Uint8Array,
+    stretch: Stretch,
     at: number,
     keySize: number,
   ): void {
     const { branches } = this;
+    const { bytes } = stretch;
     branches.set(index, BRANCH_ELEMENT.CHILD, Math.min(child, 0xffff_ffff));
-    if (isRowKey(bytes, at, keySize)) {
-      const suffix = keySize === TOMBSTONE_BYTES ? bytes[at + REVISION_BYTES]! + 1 : 0;
-      branches.set(index, BRANCH_ELEMENT.KIND, KIND.PUT | (suffix << KIND.SUFFIX_SHIFT));
-      branches.set(index, BRANCH_ELEMENT.MAIN_HI, u32be(bytes, at));
-      branches.set(index, BRANCH_ELEMENT.MAIN_LO, u32be(bytes, at + 4));
-      branches.set(index, BRANCH_ELEMENT.SUB, u32be(bytes, at + 13));
+    if (!isRowKey(bytes, at, keySize)) {
+      this.#addOther(branches, index, stretch, at, keySize, 0, { kind: KIND.OTHER, isRoot: false });
       return;
     }
-    const key = this.kept.keep(bytes, at, keySize);
-    branches.set(index, BRANCH_ELEMENT.KIND, KIND.OTHER);
-    branches.set(index, BRANCH_ELEMENT.KEY_POSITION, key < 0 ? NOT_KEPT : key);
-    branches.set(index, BRANCH_ELEMENT.KEY_LENGTH, keySize);
+    const suffix = keySize === TOMBSTONE_BYTES ? bytes[at + REVISION_BYTES]! + 1 : 0;
+    branches.set(index, BRANCH_ELEMENT.KIND, KIND.PUT | (suffix << KIND.SUFFIX_SHIFT));
+    branches.set(index, BRANCH_ELEMENT.MAIN_HI, u32be(bytes, at));
+    branches.set(index, BRANCH_ELEMENT.MAIN_LO, u32be(bytes, at + 4));
+    branches.set(index, BRANCH_ELEMENT.SUB, u32be(bytes, at + 13));
   }
 
   /** The key of an element (of a leaf where no table is named) that is not a row; undefined when it was not kept. */
   keptKey(index: number, table = this.elements): Uint8Array | undefined {
-    return this.#keptBytes(table, index, ELEMENT_KEY.KEY_POSITION);
+    if ((table.get(index, ELEMENT_KEY.KIND) & KIND.KEY_KEPT) === 0) return undefined;
+    const from = this.#startOf(table, index);
+    return this.#kept.read(from, from + table.get(index, ELEMENT_KEY.KEY_LENGTH));
   }
 
-  /** The value of a leaf's element that is not a row; undefined when it was not kept. */
-  keptValue(index: number): Uint8Array | undefined {
-    return this.#keptBytes(this.elements, index, ELEMENT.VALUE_POSITION);
+  /** The value of a leaf's element that is not a row, and where it lies; undefined when it was not kept. */
+  keptValue(index: number): Stretch | undefined {
+    const { elements } = this;
+    if ((elements.get(index, ELEMENT.KIND) & KIND.VALUE_KEPT) === 0) return undefined;
+    const from = this.#startOf(elements, index);
+    const start = from + elements.get(index, ELEMENT.KEY_LENGTH);
+    return { bytes: this.#kept.read(start, from + elements.get(index, ELEMENT.SIZE)), start };
   }
 
-  #keptBytes(table: WordTable, index: number, word: number): Uint8Array | undefined {
-    const position = table.get(index, word);
-    return position === NOT_KEPT ? undefined : this.kept.read(position, table.get(index, word + 1));
+  #startOf(table: WordTable, index: number): number {
+    return (
+      table.get(index, ELEMENT_KEY.START_HI) * 2 ** 32 + table.get(index, ELEMENT_KEY.START_LO)
+    );
   }
 
   /** The lease of every row that has one, by element. */
@@ -180,9 +202,10 @@ export const ELEMENT_KEY = {
   MAIN_HI: 1,
   MAIN_LO: 2,
   SUB: 3,
-  /** What is no row: where its key is kept. */
-  KEY_POSITION: 1,
-  KEY_LENGTH: 2,
+  /** What is no row: where in the file its key is. */
+  START_HI: 1,
+  START_LO: 2,
+  KEY_LENGTH: 3,
 } as const;
 
 /** Words of a leaf element's record. */
@@ -197,9 +220,6 @@ export const ELEMENT = {
   CREATE_HI: 7,
   CREATE_LO: 8,
   VERSION: 9,
-  /** What is no row: where its value is kept. */
-  VALUE_POSITION: 6,
-  VALUE_LENGTH: 7,
 } as const;
 
 export const BRANCH_ELEMENT = { ...ELEMENT_KEY, CHILD: 4 } as const;
@@ -217,10 +237,16 @@ export const KIND = {
   OTHER_REVISION: 0x20,
   /** The version does not fit 32 bits. */
   WIDE_VERSION: 0x40,
+  /** What is no row: which parts of it were kept. */
+  KEY_KEPT: 0x80,
+  VALUE_KEPT: 0x100,
+  /** A row that there was no room or time for: UNREADABLE as well. */
+  NOT_EXAMINED: 0x200,
   SUFFIX_SHIFT: 16,
 } as const;
 
-const NOT_KEPT = 0xffff_ffff;
+/** Longer values of the small buckets are not looked at. */
+const LONGEST_KEPT = 1 << 20;
 
 /** Keys that are revisions below 2^61, with fewer than 2^32 changes in one transaction; others are kept as bytes. */
 function isRowKey(bytes: Uint8Array, at: number, size: number): boolean {

@@ -89,7 +89,7 @@ function recordsOf(
     for (const index of elementsOf(candidates, run)) {
       const key = candidates.keptKey(index);
       const value = candidates.keptValue(index);
-      if (key !== undefined && value !== undefined) records.push([key, value]);
+      if (key !== undefined && value !== undefined) records.push([key, value.bytes]);
       else
         findings.warn(
           "not-examined",

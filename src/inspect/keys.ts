@@ -1,5 +1,6 @@
 import { bytesText } from "../format/bytes.ts";
 import { Arena } from "./arena.ts";
+import type { Budget } from "./budget.ts";
 import { WordTable } from "./words.ts";
 
 /**
@@ -11,9 +12,9 @@ export class KeyTable {
   readonly #directories: NameTable;
 
   /** @param seed random: keys that collide on purpose must not be possible */
-  constructor(seed: number) {
-    this.#names = new NameTable(seed);
-    this.#directories = new NameTable(~seed);
+  constructor(seed: number, budget: Budget) {
+    this.#names = new NameTable(seed, budget);
+    this.#directories = new NameTable(~seed, budget);
   }
 
   get length(): number {
@@ -24,12 +25,13 @@ export class KeyTable {
     return this.#directories.length;
   }
 
-  /** The number of the key in bytes[at, at + length), new or known. */
+  /** The number of the key in bytes[at, at + length), new or known; NO_NUMBER when there is no room or time for it. */
   number(bytes: Uint8Array, at: number, length: number): number {
     const end = at + length;
     let cut = end;
     while (cut > at && bytes[cut - 1] !== SLASH) cut--;
     const directory = this.#directories.number(0, bytes, at, cut - at);
+    if (directory === NO_NUMBER) return NO_NUMBER;
     return this.#names.number(directory, bytes, cut, end - cut);
   }
 
@@ -46,6 +48,9 @@ export class KeyTable {
   }
 }
 
+/** Instead of a key's number. */
+export const NO_NUMBER = -1;
+
 const SLASH = 0x2f;
 
 const GROUP = 0;
@@ -60,12 +65,14 @@ const DIGEST_BYTES = 32;
 /** Byte strings inside groups, numbered in the order met: an open-addressing table over an arena. */
 class NameTable {
   readonly #seed: number;
-  readonly #arena = new Arena(0xfff0_0000);
+  readonly #budget: Budget;
+  readonly #arena = new Arena(1 << 30);
   readonly #records = new WordTable(4);
   #slots = new Uint32Array(1 << 12);
 
-  constructor(seed: number) {
+  constructor(seed: number, budget: Budget) {
     this.#seed = seed;
+    this.#budget = budget;
   }
 
   get length(): number {
@@ -87,6 +94,7 @@ class NameTable {
 
   number(group: number, bytes: Uint8Array, at: number, length: number): number {
     if (length >= KEPT_WHOLE) {
+      if (!this.#budget.spend(length)) return NO_NUMBER;
       const short = shorten(bytes, at, length, this.#seed);
       return this.#find(group, short, 0, KEPT_WHOLE, length);
     }
@@ -120,10 +128,12 @@ class NameTable {
     kept: number,
     length: number,
   ): number {
+    const position = this.#arena.keep(bytes, at, kept);
+    if (position < 0) return NO_NUMBER;
     const name = this.#records.reserve(1);
     this.#records.set(name, GROUP, group);
     this.#records.set(name, HASH, hash);
-    this.#records.set(name, POSITION, this.#arena.keep(bytes, at, kept));
+    this.#records.set(name, POSITION, position);
     this.#records.set(name, LENGTH, length);
     this.#slots[slot] = name + 1;
     if (this.#records.length * 3 > this.#slots.length * 2) this.#grow();

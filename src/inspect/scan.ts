@@ -18,7 +18,9 @@ import { freelistCount, freelistFits, freelistId } from "../format/bbolt/freelis
 import type { Meta } from "../format/bbolt/meta.ts";
 import { u32le } from "../format/bytes.ts";
 import { shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
+import { Budget } from "./budget.ts";
 import { Candidates, ELEMENT, FAULT, NOT_CONTIGUOUS, PAGE, RUN } from "./candidates.ts";
+import type { Stretch } from "./kept-bytes.ts";
 import { reach, RunningCrc } from "./running-crc.ts";
 
 /** Why a page cannot be the branch or leaf its place in the tree wants. */
@@ -35,6 +37,13 @@ export const REASON = {
 
 /** Larger rows and runs read in one piece are not looked at: etcd's own limit is 1.5 MiB, seldom raised to tens. */
 const LONGEST_PIECE = 64 << 20;
+
+/** Runs up to this long may have their elements in any order. */
+const SHORT_RUN = 1 << 20;
+
+/** Of the elements of a run at most so many are LARGE or more: bbolt leaves no more together, the others fill a page. */
+const LARGE_ELEMENTS = 4;
+const LARGE = 4096;
 
 /** What waits for bytes further on: a row that ends there, a branch or a freelist that spans pages. */
 interface Waiting {
@@ -61,13 +70,15 @@ class LeafRun implements Waiting {
   cursor: number;
   crc: number;
   isContiguous = true;
+  /** What further elements may cost before they are paid for from the budget. */
+  allowance: number;
   from = 0;
   next: Waiting | undefined;
 
   constructor(
     scan: Scan,
     run: number,
-    place: { start: number; end: number; first: number; count: number },
+    place: { start: number; end: number; first: number; count: number; allowance: number },
     table: Uint8Array,
     tableAt: number,
     cursor: number,
@@ -79,6 +90,7 @@ class LeafRun implements Waiting {
     this.end = place.end;
     this.first = place.first;
     this.count = place.count;
+    this.allowance = place.allowance;
     this.table = table;
     this.tableAt = tableAt;
     this.cursor = cursor;
@@ -103,16 +115,16 @@ export class Scan {
   readonly #meta: Meta;
   readonly #crc: RunningCrc;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #budget = new Budget();
   #window: Uint8Array = new Uint8Array(0);
   #windowStart = 0;
+  #stretch: Stretch = { bytes: this.#window, start: 0 };
   #page = 0;
-  /** Bytes that overlapping element tables may cost beyond what was read: see #pay. */
-  #credit = 64 << 20;
 
   constructor(meta: Meta, crc32c: Crc32c, seed: number) {
     this.#meta = meta;
     this.#crc = new RunningCrc(crc32c);
-    this.candidates = new Candidates(seed);
+    this.candidates = new Candidates(seed, this.#budget);
   }
 
   /**
@@ -122,11 +134,13 @@ export class Scan {
   read(window: Uint8Array, start: number): number {
     this.#window = window;
     this.#windowStart = start;
+    this.#stretch = { bytes: window, start };
     this.#crc.moveTo(window, start);
     const end = Math.min(start + window.length, this.#meta.pages * this.#meta.pageSize);
     const { pages } = this.candidates;
     while ((this.#page + 1) * this.#meta.pageSize <= end) {
       pages.reserve(1);
+      this.#budget.earn(this.#meta.pageSize);
       this.#readPage();
       this.#page++;
     }
@@ -176,29 +190,37 @@ export class Scan {
     const count = pageCount(window, at);
     const tableEnd = PAGE_HEADER_BYTES + count * ELEMENT_BYTES;
     if (tableEnd > length) return this.#fault(page, REASON.TABLE, count);
-    if (!this.#pay(tableEnd - this.#meta.pageSize))
-      return this.#fault(page, REASON.TOO_MUCH, count);
+    const beyond = Math.max(0, tableEnd - this.#meta.pageSize);
+    if (!this.#budget.spend(beyond)) return this.#fault(page, REASON.TOO_MUCH, count);
     if (flags === BRANCH) this.#waitForBranch(page, overflow, count);
     else this.#waitForTable(page, overflow, count, tableEnd);
   }
 
-  /** Element tables beyond a run's first page could be shared by many hostile runs: together they may not exceed what was read. */
-  #pay(bytes: number): boolean {
-    if (bytes <= 0) return true;
-    this.#credit -= bytes;
-    return this.#credit + this.#page * this.#meta.pageSize >= 0;
+  /** What is left of a run's allowance after one more element; NaN when the budget does not make up for it. */
+  #charge(allowance: number, size: number): number {
+    const cost = Math.min(size, LARGE);
+    if (cost <= allowance) return allowance - cost;
+    return this.#budget.spend(cost) ? allowance : NaN;
+  }
+
+  get #allowance(): number {
+    return this.#meta.pageSize + LARGE_ELEMENTS * LARGE;
   }
 
   #addRun(page: number, kind: number, overflow: number, first: number, count: number): number {
-    const { runs, pages } = this.candidates;
+    const { runs } = this.candidates;
     const run = runs.reserve(1);
     runs.set(run, RUN.PAGE, page);
     runs.set(run, RUN.KIND, kind);
     runs.set(run, RUN.OVERFLOW, overflow);
     runs.set(run, RUN.FIRST, first);
     runs.set(run, RUN.COUNT, count);
-    pages.set(page, PAGE.RUN, run + 1);
     return run;
+  }
+
+  /** From now on the page is a candidate: all of its elements were read and fit. */
+  #complete(page: number, run: number): void {
+    this.candidates.pages.set(page, PAGE.RUN, run + 1);
   }
 
   /** Calls `resume` while the page that holds byte `end - 1` is read: now, or later. */
@@ -221,7 +243,7 @@ export class Scan {
       for (let i = 0, n = freelistCount(this.#window, at); i < n; i++)
         ids.push(freelistId(this.#window, at, i));
       this.freelist = ids;
-      this.#addRun(page, FREELIST, overflow, 0, 0);
+      this.#complete(page, this.#addRun(page, FREELIST, overflow, 0, 0));
     };
     this.#when(start + length, { from: start, resume });
   }
@@ -240,17 +262,17 @@ export class Scan {
     const window = this.#window;
     const at = page * this.#meta.pageSize - this.#windowStart;
     const first = candidates.branches.reserve(count);
+    let allowance = this.#allowance;
     for (let i = 0; i < count; i++) {
       if (!branchElementFits(window, at, i, length)) return this.#fault(page, REASON.ELEMENT, i);
-      candidates.addBranchElement(
-        first + i,
-        branchChild(window, at, i),
-        window,
-        branchKeyStart(window, at, i),
-        branchKeySize(window, at, i),
-      );
+      const keyStart = branchKeyStart(window, at, i);
+      const keySize = branchKeySize(window, at, i);
+      allowance = this.#charge(allowance, keySize);
+      if (Number.isNaN(allowance)) return this.#fault(page, REASON.TOO_MUCH, i);
+      const child = branchChild(window, at, i);
+      candidates.addBranchElement(first + i, child, this.#stretch, keyStart, keySize);
     }
-    this.#addRun(page, BRANCH, overflow, first, count);
+    this.#complete(page, this.#addRun(page, BRANCH, overflow, first, count));
   }
 
   #waitForTable(page: number, overflow: number, count: number, tableEnd: number): void {
@@ -266,7 +288,8 @@ export class Scan {
     const run = this.#addRun(page, LEAF, overflow, first, count);
     const crc = this.#crc.upTo(cursor);
     this.candidates.runs.set(run, RUN.CRC, crc);
-    const place = { start, end: start + (overflow + 1) * this.#meta.pageSize, first, count };
+    const end = start + (overflow + 1) * this.#meta.pageSize;
+    const place = { start, end, first, count, allowance: this.#allowance };
     const tableAt = start - this.#windowStart + PAGE_HEADER_BYTES;
     this.readElements(new LeafRun(this, run, place, this.#window, tableAt, cursor, crc));
   }
@@ -274,6 +297,7 @@ export class Scan {
   /** Records elements up to the first that ends in a later page, and goes on when that page is there. */
   readElements(leaf: LeafRun): void {
     const pageEnd = (this.#page + 1) * this.#meta.pageSize;
+    const page = leaf.start / this.#meta.pageSize;
     for (; leaf.element < leaf.count; leaf.element++) {
       const entry = leaf.tableAt + leaf.element * ELEMENT_BYTES;
       const entryStart = leaf.start + PAGE_HEADER_BYTES + leaf.element * ELEMENT_BYTES;
@@ -281,16 +305,20 @@ export class Scan {
       const keySize = u32le(leaf.table, entry + 8);
       const end = at + keySize + u32le(leaf.table, entry + 12);
       const reason = this.#misplaced(leaf, at, end);
-      if (reason !== 0) return this.#fault(leaf.start / this.#meta.pageSize, reason, leaf.element);
+      if (reason !== 0) return this.#fault(page, reason, leaf.element);
       if (end > pageEnd) return this.#waitForElement(leaf, at, end);
+      leaf.allowance = this.#charge(leaf.allowance, end - at);
+      if (Number.isNaN(leaf.allowance)) return this.#fault(page, REASON.TOO_MUCH, leaf.element);
       this.#recordElement(leaf, at, keySize, end, u32le(leaf.table, entry));
     }
+    this.#complete(page, leaf.run);
   }
 
   #misplaced(leaf: LeafRun, at: number, end: number): number {
     if (end > leaf.end) return REASON.ELEMENT;
     if (end - at > LONGEST_PIECE) return REASON.TOO_LARGE;
-    return at < this.#windowStart ? REASON.OUT_OF_REACH : 0;
+    const isFar = at < this.#windowStart || at - leaf.cursor > LONGEST_PIECE;
+    return isFar ? REASON.OUT_OF_REACH : 0;
   }
 
   #waitForElement(leaf: LeafRun, at: number, end: number): void {
@@ -300,7 +328,8 @@ export class Scan {
       leaf.table = leaf.table.slice(from, leaf.tableAt + leaf.count * ELEMENT_BYTES);
       leaf.tableAt = -leaf.element * ELEMENT_BYTES;
     }
-    leaf.from = at;
+    // Elements need not lie in order: what is short stays at hand as a whole.
+    leaf.from = leaf.end - leaf.start <= SHORT_RUN ? leaf.start : at;
     this.#when(end, leaf);
   }
 
@@ -313,14 +342,10 @@ export class Scan {
     leaf.crc = mark;
     const inWindow = at - this.#windowStart;
     const isBucket = (flags & BUCKET_ELEMENT) !== 0;
-    this.candidates.addElement(
-      index,
-      this.#window,
-      inWindow,
-      keySize,
-      end - at - keySize,
-      isBucket,
-    );
+    const isRoot = leaf.start === this.#meta.root * this.#meta.pageSize;
+    const valueSize = end - at - keySize;
+    const { candidates } = this;
+    candidates.addElement(index, this.#stretch, inWindow, keySize, valueSize, isBucket, isRoot);
   }
 
   /** From here on the leaf's marks are each element's own CRC; those already set are turned into that. */
