@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { get as getPlain } from "node:http";
 import { get as getTls } from "node:https";
@@ -47,26 +48,12 @@ const READY_WITHIN_MS = 120_000;
 export function member(options: MemberOptions): Member {
   let child: ChildProcess | undefined;
   let log = "";
-  const record = (bytes: Buffer): void => {
-    log = (log + bytes.toString()).slice(-LOG_KEPT);
-  };
   const { name, dataDir, clientURL, peerURL } = options;
-  const launch = (): Promise<never> => {
-    child = spawn(options.program, options.args, {
-      env: { PATH: process.env["PATH"] },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    killAtExit(child);
-    child.stdout!.on("data", record);
-    child.stderr!.on("data", record);
-    const launched = child;
-    return new Promise<never>((_resolve, reject) => {
-      launched.once("error", reject);
-      launched.once("close", () => {
-        if (child === launched) child = undefined;
-        reject(ended(name, log));
-      });
-    });
+  const launch = async (): Promise<never> => {
+    const launched = spawnServer(options, (text) => (log = (log + text).slice(-LOG_KEPT)));
+    child = launched;
+    await once(launched, "close").finally(() => (child = undefined));
+    throw ended(name, log);
   };
   return {
     name,
@@ -81,15 +68,16 @@ export function member(options: MemberOptions): Member {
     },
     async start() {
       if (child !== undefined) throw new Error(`${name} runs already`);
-      log += `--- start\n`;
-      const startFailed = launch();
-      startFailed.catch(() => {}); // every later end of the process lands here as well
-      await Promise.race([startFailed, ready(options, () => log)]);
+      if (await healthy(options)) throw new PortTaken(`somebody else serves ${clientURL}`);
+      log += "--- start\n";
+      const end = launch();
+      end.catch(() => {}); // every later end of the process lands here as well
+      await Promise.race([end, ready(options, () => child !== undefined)]);
     },
     async stop(signal = "SIGTERM") {
       const running = child;
       if (running === undefined) return;
-      const gone = new Promise((resolve) => running.once("close", resolve));
+      const gone = once(running, "close");
       running.kill(signal);
       if (signal !== "SIGKILL") running.kill("SIGCONT"); // a paused process acts on nothing else
       await gone;
@@ -99,17 +87,28 @@ export function member(options: MemberOptions): Member {
   };
 }
 
+function spawnServer({ program, args }: MemberOptions, record: (text: string) => void) {
+  const env = { PATH: process.env["PATH"] }; // etcd takes flags from ETCD_* as well
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  killAtExit(child);
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (bytes: Buffer) => record(bytes.toString()));
+  return child;
+}
+
 function ended(name: string, log: string): Error {
   const last = log.slice(log.lastIndexOf("--- start"));
   const message = `etcd ${name} ended:\n${last.slice(-4000)}`;
   return last.includes("address already in use") ? new PortTaken(message) : new Error(message);
 }
 
-async function ready(options: MemberOptions, log: () => string): Promise<void> {
-  for (const from = Date.now(); Date.now() - from < READY_WITHIN_MS; await sleep(20)) {
-    if (await healthy(options)) return;
+async function ready(options: MemberOptions, alive: () => boolean): Promise<void> {
+  const from = Date.now();
+  while (alive() && !(await healthy(options))) {
+    if (Date.now() - from > READY_WITHIN_MS)
+      throw new Error(`etcd ${options.name} runs, but does not become healthy`);
+    await sleep(20);
   }
-  throw new Error(`etcd ${options.name} does not become healthy:\n${log().slice(-4000)}`);
 }
 
 /** A member with an alarm serves, so alarms are left out of the question. */

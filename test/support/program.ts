@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
+import type { Readable } from "node:stream";
 
 export interface ProgramOptions {
   readonly cwd?: string;
@@ -22,7 +23,7 @@ export interface Finished {
 
 export interface Running {
   readonly pid: number;
-  /** Resolves with all that it wrote (both streams) once that matches, rejects when it ends before. */
+  /** Resolves with all that it wrote (standard output, then standard error) once that matches; rejects when it ends before. */
   wrote(pattern: RegExp): Promise<string>;
   kill(signal: NodeJS.Signals): void;
   readonly finished: Promise<Finished>;
@@ -63,52 +64,36 @@ export function start(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Running {
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: options.env ?? process.env,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const { cwd, env = process.env, input } = options;
+  const child = spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
   killAtExit(child);
-  const out: Buffer[] = [];
-  const err: Buffer[] = [];
-  const all: Buffer[] = [];
-  for (const [stream, into] of [
-    [child.stdout, out],
-    [child.stderr, err],
-  ] as const) {
-    stream.on("data", (bytes: Buffer) => {
-      into.push(bytes);
-      all.push(bytes);
-      child.emit("wrote");
-    });
-  }
   child.stdin.on("error", () => {}); // a program may end before it has read its input
-  child.stdin.end(options.input);
+  child.stdin.end(input);
+  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   const finished = new Promise<Finished>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (status, signal) => {
-      const stdoutBytes = Buffer.concat(out);
-      const [stdout, stderr] = [stdoutBytes.toString(), Buffer.concat(err).toString()];
-      resolve({ stdout, stdoutBytes, stderr, status, signal });
+      const [out, err] = [Buffer.concat(stdout), Buffer.concat(stderr)];
+      resolve({ stdout: `${out}`, stdoutBytes: out, stderr: `${err}`, status, signal });
     });
   });
-  return {
-    pid: child.pid ?? -1,
-    wrote: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const text = Buffer.concat(all).toString();
-          if (pattern.test(text)) resolve(text);
-        };
-        child.on("wrote", look);
-        child.once("close", () =>
-          reject(new Error(`ended without ${pattern}: ${Buffer.concat(all)}`)),
-        );
-        look();
-      }),
-    kill: (signal) => void child.kill(signal),
-    finished,
-  };
+  const wrote = (pattern: RegExp): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const text = `${Buffer.concat([...stdout, ...stderr])}`;
+        if (pattern.test(text)) resolve(text);
+      };
+      for (const stream of [child.stdout, child.stderr]) stream.on("data", look);
+      child.once("close", () => reject(new Error(`${command} ended without ${pattern}`)));
+      look();
+    });
+  return { pid: child.pid ?? -1, wrote, kill: (signal) => void child.kill(signal), finished };
+}
+
+function collect(stream: Readable): Buffer[] {
+  const parts: Buffer[] = [];
+  stream.on("data", (bytes: Buffer) => parts.push(bytes));
+  return parts;
 }
 
 /** Runs a program to its end, whatever its exit status. */
