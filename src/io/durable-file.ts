@@ -31,16 +31,46 @@ export interface DurableFile extends OutputFile {
   commit(target?: string): Promise<void>;
 }
 
+/** Written bytes after which the disk is set to work: a sync at the end would otherwise take most of the time. */
+const SYNC_EVERY = 64 << 20;
+
 /** Creates `path`, which must not exist, with `mode` (before umask). Disposing closes it and leaves it there. */
 export async function createFile(path: string, mode = 0o600): Promise<OutputFile> {
   const handle = await explainWrite(path, open(path, "wx+", mode));
+  const flush = flusher(handle);
   return {
     path,
-    write: (bytes, position) => explainWrite(path, writeFully(handle, bytes, position)),
+    async write(bytes, position) {
+      await explainWrite(path, writeFully(handle, bytes, position));
+      flush.wrote(bytes.length);
+    },
     readAt: (offset, length) => readFully(handle.fd, offset, length),
     truncate: (size) => explainWrite(path, handle.truncate(size)),
-    sync: () => explainWrite(path, handle.sync()),
+    sync: () => explainWrite(path, flush.finish()),
     [Symbol.asyncDispose]: async () => handle.close(),
+  };
+}
+
+/** Syncs in the background while more is being written, one sync at a time; its failure is that of `finish`. */
+function flusher(handle: FileHandle) {
+  let unsynced = 0;
+  let underWay: Promise<void> | undefined;
+  let failure: { cause: unknown } | undefined;
+  return {
+    wrote(bytes: number): void {
+      unsynced += bytes;
+      if (unsynced < SYNC_EVERY || underWay !== undefined) return;
+      unsynced = 0;
+      underWay = handle.datasync().then(
+        () => void (underWay = undefined),
+        (cause: unknown) => void (failure = { cause }),
+      );
+    },
+    async finish(): Promise<void> {
+      await underWay;
+      if (failure !== undefined) throw failure.cause;
+      await handle.sync();
+    },
   };
 }
 
