@@ -129,10 +129,14 @@ async function beginStatus(file: string, prepare: () => Promise<void>): Promise<
 
 /** Any user may do this to a file; the machine below may still have it in a cache of its own. */
 async function chill(file: string): Promise<void> {
-  const still = await evict(file);
-  if (still > 0.01)
-    throw new Error(`${Math.round(still * 100)} % of ${file} stays in the page cache`);
+  let still = 1;
+  // A page that somebody is just reading stays.
+  for (let attempt = 0; still > 0 && attempt < EVICT_ATTEMPTS; attempt++) still = await evict(file);
+  if (still > MOST_STILL_CACHED) throw new Error(`${still} of ${file} stays in the page cache`);
 }
+
+const EVICT_ATTEMPTS = 20;
+const MOST_STILL_CACHED = 0.01;
 
 async function beginRestore(size: Size): Promise<Contest> {
   const { etcdutl } = await etcdBinaries("3.6");
