@@ -12,7 +12,8 @@ export class Arena {
   /** Copies bytes[at, at + length) in; its position, or -1 when there is no room (never for a length over 1 MiB). */
   keep(bytes: Uint8Array, at: number, length: number): number {
     if (length > PIECE) return -1;
-    if (this.#used + length > PIECE) {
+    // Where nothing is kept there has to be a piece as well.
+    if (this.#used + length > PIECE || this.#used === PIECE) {
       if ((this.#pieces.length + 1) * PIECE > this.#limit) return -1;
       this.#pieces.push(new Uint8Array(PIECE));
       this.#used = 0;
