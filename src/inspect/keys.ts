@@ -1,6 +1,7 @@
-import { bytesText } from "../format/bytes.ts";
+import { bytesText, putU32le } from "../format/bytes.ts";
 import { Arena } from "./arena.ts";
 import type { Budget } from "./budget.ts";
+import { NameHash } from "./name-hash.ts";
 import { WordTable } from "./words.ts";
 
 /**
@@ -64,14 +65,20 @@ const DIGEST_BYTES = 32;
 
 /** Byte strings inside groups, numbered in the order met: an open-addressing table over an arena. */
 class NameTable {
-  readonly #seed: number;
+  readonly #hash: NameHash;
+  /** One for each word of a long name's digest. */
+  readonly #digests: readonly NameHash[];
   readonly #budget: Budget;
   readonly #arena = new Arena(1 << 30);
   readonly #records = new WordTable(4);
   #slots = new Uint32Array(1 << 12);
 
   constructor(seed: number, budget: Budget) {
-    this.#seed = seed;
+    this.#hash = new NameHash(seed, ~seed);
+    this.#digests = Array.from(
+      { length: DIGEST_BYTES / 4 },
+      (_, word) => new NameHash(seed ^ (word + 1), ~seed),
+    );
     this.#budget = budget;
   }
 
@@ -95,14 +102,13 @@ class NameTable {
   number(group: number, bytes: Uint8Array, at: number, length: number): number {
     if (length >= KEPT_WHOLE) {
       if (!this.#budget.spend(length)) return NO_NUMBER;
-      const short = shorten(bytes, at, length, this.#seed);
-      return this.#find(group, short, 0, KEPT_WHOLE, length);
+      return this.#find(group, this.#shorten(bytes, at, length), 0, KEPT_WHOLE, length);
     }
     return this.#find(group, bytes, at, length, length);
   }
 
   #find(group: number, bytes: Uint8Array, at: number, kept: number, length: number): number {
-    const hash = hashBytes(bytes, at, kept, Math.imul(this.#seed + group, 0x9e3779b1) ^ length);
+    const hash = this.#hash.of(group, bytes, at, kept);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
@@ -150,29 +156,14 @@ class NameTable {
     }
     this.#slots = slots;
   }
-}
 
-/** A 32-bit hash that nobody can predict without the seed. */
-function hashBytes(bytes: Uint8Array, at: number, length: number, seed: number): number {
-  let hash = seed;
-  const end = at + length;
-  for (; at + 4 <= end; at += 4) {
-    hash ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-    hash ^= hash >>> 13;
+  /** The first bytes of a long name, and 256 bits of hash over all of it. */
+  #shorten(bytes: Uint8Array, at: number, length: number): Uint8Array {
+    const short = new Uint8Array(KEPT_WHOLE);
+    const kept = KEPT_WHOLE - DIGEST_BYTES;
+    short.set(bytes.subarray(at, at + kept));
+    for (const [word, hash] of this.#digests.entries())
+      putU32le(short, kept + 4 * word, hash.of(length, bytes, at, length));
+    return short;
   }
-  for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0xc2b2ae35);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
-}
-
-/** The first bytes of a long name, and 256 bits of hash over all of it. */
-function shorten(bytes: Uint8Array, at: number, length: number, seed: number): Uint8Array {
-  const short = new Uint8Array(KEPT_WHOLE);
-  short.set(bytes.subarray(at, at + KEPT_WHOLE - DIGEST_BYTES));
-  for (let word = 0; word < DIGEST_BYTES / 4; word++) {
-    const hash = hashBytes(bytes, at, length, Math.imul(seed ^ (word + 1), 0x27d4eb2f));
-    for (let i = 0; i < 4; i++) short[KEPT_WHOLE - DIGEST_BYTES + word * 4 + i] = hash >>> (8 * i);
-  }
-  return short;
 }
