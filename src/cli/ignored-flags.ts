@@ -2,6 +2,7 @@ import { Option, type Command } from "commander";
 
 /** etcdctl's global flags that take a value, and etcdutl's: `snapshot status` of 3.4 and 3.5 takes them all. */
 const WITH_VALUE = [
+  "--auth-jwt-token",
   "--cacert",
   "--cert",
   "--command-timeout",
@@ -25,7 +26,7 @@ const SWITCHES = [
   "--insecure-transport",
 ];
 
-/** Lets a command that works on a file alone be called as a script calls etcd's tools; the help does not show them. */
+/** Lets a command that works on a file be called as scripts call etcd's tools. The help shows none of them. */
 export function addIgnoredFlags(command: Command): void {
   for (const flags of [...WITH_VALUE.map((name) => `${name} <value>`), ...SWITCHES]) {
     const option = new Option(flags).hideHelp();

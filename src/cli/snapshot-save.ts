@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
-import { createPatience } from "../io/patience.ts";
 import type { Sink } from "../io/source.ts";
-import { addConnectionFlags, clusterSettings, type ClusterSettings } from "./connection-flags.ts";
+import { addConnectionFlags, clusterSettings } from "./connection-flags.ts";
 import type { Context, Progress } from "./context.ts";
 import { addHelpSections } from "./help.ts";
 import { humanSize } from "./size.ts";
+import { totalLimit } from "./total-limit.ts";
 
 interface Flags {
   readonly acceptFinding: readonly string[];
@@ -93,7 +93,7 @@ function parseWriteOut(format: string): string {
 
 async function save(file: string, flags: Flags, command: Command, context: Context): Promise<void> {
   const settings = await clusterSettings(command, context);
-  using limit = totalLimit(settings, context.signal);
+  using limit = totalLimit(settings.commandTimeoutMs, context.signal);
   const { createClusterClient } = await import("../etcd/cluster-client.ts");
   const { saveSnapshot } = await import("../backup/save.ts");
   using client = await createClusterClient(settings.connection, limit);
@@ -115,18 +115,6 @@ async function save(file: string, flags: Flags, command: Command, context: Conte
   if (file === "-") return;
   context.stdout.write(`Snapshot saved at ${file}\n`);
   if (storageVersion !== "") context.stdout.write(`Server version ${storageVersion}\n`);
-}
-
-/** Only for who asks for it: by itself only a lack of progress ends a save. */
-function totalLimit({ commandTimeoutMs }: ClusterSettings, signal: AbortSignal) {
-  const limit = createPatience(commandTimeoutMs ?? 0, signal, () => {
-    return new HoldfastError(
-      "time-limit",
-      `not finished within the ${commandTimeoutMs! / 1000} s of --command-timeout`,
-    );
-  });
-  if (commandTimeoutMs !== undefined) limit.start();
-  return limit;
 }
 
 function standardOutput({ stdout }: Context): Sink {

@@ -38,6 +38,11 @@ export const GROUPS: readonly Group[] = [
 
 export const VERBS: readonly Verb[] = [
   {
+    words: ["snapshot", "save"],
+    summary: "save a snapshot of a live cluster to a file, proven while it streams",
+    load: async () => (await import("./snapshot-save.ts")).snapshotSaveCommand,
+  },
+  {
     words: ["snapshot", "status"],
     summary: "print hash, revision, keys and size of a snapshot, and prove it",
     load: async () => (await import("./snapshot-status.ts")).snapshotStatusCommand,

@@ -34,12 +34,13 @@ function parseWriteOut(mode: string): WriteOut {
   );
 }
 
-/** What one result looks like in all modes. */
+/** What a result looks like in all modes. */
 export interface Printable {
   /** Headers of the table, and its rows; `simple` joins the cells of a row by a comma and a blank. */
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  readonly fields: readonly (readonly [name: string, value: unknown])[];
+  /** One record a row; a blank line between them. */
+  readonly fields: readonly (readonly (readonly [name: string, value: unknown])[])[];
   readonly json: unknown;
 }
 
@@ -51,10 +52,14 @@ export function writeOut(result: Printable, mode: WriteOut, lines: "ascii" | "bo
     case "json":
       return `${toJson(result.json)}\n`;
     case "fields":
-      return result.fields.map(([name, value]) => `"${name}" : ${value}\n`).join("");
+      return result.fields.map(fieldLines).join("\n");
     case "table":
       return drawTable(result.header, result.rows, lines);
   }
+}
+
+function fieldLines(record: Printable["fields"][number]): string {
+  return record.map(([name, value]) => `"${name}" : ${value}\n`).join("");
 }
 
 /** Box lines only for a terminal whose locale says UTF-8. */
@@ -70,11 +75,13 @@ export function printableStatus(status: SnapshotStatus): Printable {
     header: ["hash", "revision", "total keys", "total size", "version"],
     rows: [[hash.toString(16), String(revision), String(totalKey), humanSize(totalSize), version]],
     fields: [
-      ["Hash", hash],
-      ["Revision", revision],
-      ["Keys", totalKey],
-      ["Size", totalSize],
-      ["Version", version],
+      [
+        ["Hash", hash],
+        ["Revision", revision],
+        ["Keys", totalKey],
+        ["Size", totalSize],
+        ["Version", version],
+      ],
     ],
     json: { hash, revision, totalKey, totalSize, version },
   };
@@ -86,9 +93,11 @@ export function printableHashKV({ hash, revision, compactRevision }: HashKV): Pr
     header: ["hash", "hash revision", "compact revision"],
     rows: [[String(hash), String(revision), String(compactRevision)]],
     fields: [
-      ["Hash", hash],
-      ["Hash revision", revision],
-      ["Compact revision", compactRevision],
+      [
+        ["Hash", hash],
+        ["Hash revision", revision],
+        ["Compact revision", compactRevision],
+      ],
     ],
     json: { hash, hashRevision: revision, compactRevision },
   };
