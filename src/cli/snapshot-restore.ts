@@ -1,10 +1,10 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
-import { fileSource, iterableSource, type ByteSource } from "../io/source.ts";
 import { TARGET_VERSIONS, type TargetVersion } from "../restore/target-version.ts";
 import type { Context } from "./context.ts";
 import { addHelpSections } from "./help.ts";
 import { tellRestored } from "./restore-summary.ts";
+import { openSnapshot } from "./snapshot-file.ts";
 
 interface Flags {
   readonly name: string;
@@ -146,7 +146,7 @@ async function restore(file: string, flags: Flags, context: Context): Promise<vo
       hint: "give both, or neither",
     });
   const { restoreSnapshot } = await import("../restore/restore.ts");
-  await using source = await openSource(file, context);
+  await using source = await openSnapshot(file, context);
   using bar = context.progress("restoring", source.sizeHint);
   const restored = await restoreSnapshot(
     {
@@ -168,20 +168,4 @@ async function restore(file: string, flags: Flags, context: Context): Promise<vo
   );
   bar[Symbol.dispose]();
   tellRestored(restored, { file, target: flags.targetVersion }, context.log);
-}
-
-async function openSource(
-  file: string,
-  { stdin, signal }: Context,
-): Promise<ByteSource & AsyncDisposable> {
-  if (file !== "-") return fileSource(file);
-  // A pipe may say nothing for ever: an interruption has to end the waiting.
-  const stop = () => stdin.destroy(signal.reason as Error);
-  signal.addEventListener("abort", stop);
-  return {
-    ...iterableSource(stdin),
-    async [Symbol.asyncDispose]() {
-      signal.removeEventListener("abort", stop);
-    },
-  };
 }
