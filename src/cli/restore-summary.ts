@@ -27,7 +27,7 @@ export function tellRestored(restored: Restored, asked: Asked, log: Log): void {
 }
 
 /** Findings that were accepted, what comes back with the data, and what still runs elsewhere. */
-function warnings({ cluster, report }: Restored, { target }: Asked): string[] {
+function warnings({ cluster, place, report }: Restored, { target }: Asked): string[] {
   const told = report.findings
     .filter(({ code }) => code !== "downgrade-enabled" || target === undefined)
     .map(({ code, severity, message }) =>
@@ -38,6 +38,11 @@ function warnings({ cluster, report }: Restored, { target }: Asked): string[] {
     told.push(
       `the old cluster had the same ids (${names(again)}): if a member of it still runs, the two will mix; ` +
         "stop it, or restore with another --initial-cluster-token",
+    );
+  const owner = place.present?.owner;
+  if (owner !== undefined && owner !== process.getuid?.())
+    told.push(
+      `the data dir belongs to user ${owner}, what is in it does not: chown -R ${owner} ${place.dataDir}`,
     );
   return told;
 }

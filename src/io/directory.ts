@@ -1,20 +1,19 @@
 /** Folders: made, synced, looked at, moved and removed. */
 import {
-  access,
-  constants,
   lstat,
   mkdir,
   open,
   readdir,
-  readFile,
   realpath,
   rename,
   rm,
   rmdir,
+  stat,
   statfs,
 } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { HoldfastError } from "../errors.ts";
+import { randomName } from "./random.ts";
 
 /** Makes the names inside `path` durable. File systems that cannot sync a folder (EINVAL) are taken at their word. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -97,42 +96,40 @@ export async function canonicalPath(path: string): Promise<string> {
   return real ?? join(await canonicalPath(dirname(full)), basename(full));
 }
 
-/**
- * Whether a file system begins at this folder, so that it cannot be renamed. Bind mounts of one file system do not
- * differ in their device: the mount table is asked as well where there is one.
- */
+/** Whether a file system begins at this folder. */
 export async function isMountPoint(path: string): Promise<boolean> {
   const real = await realpath(path);
   const [here, above] = [await lstat(real), await lstat(join(real, ".."))];
-  if (here.dev !== above.dev || here.ino === above.ino) return true;
-  const table = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
-  return table.split("\n").some((line) => unescapeOctal(line.split(" ")[4] ?? "") === real);
+  return here.dev !== above.dev || here.ino === above.ino;
 }
 
-/** The mount table writes blanks, tabs and backslashes in names as \040 and the like. */
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
+/**
+ * Whether a folder made in `from` can be renamed into `into`: mounts (also those that bind a folder of the same file
+ * system), quotas and permissions may forbid it. Tried with an empty one, which is gone afterwards.
+ */
+export async function canRename(from: string, into: string): Promise<boolean> {
+  const name = `.holdfast-${randomName()}`;
+  const [here, there] = [join(from, name), join(into, name)];
+  try {
+    await mkdir(here, { mode: 0o700 });
+    await rename(here, there);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    for (const path of [here, there]) await rmdir(path).catch(() => {});
+  }
 }
 
-/** Whether names can be made in this folder by this process. */
-export async function isWritable(path: string): Promise<boolean> {
-  return access(path, constants.W_OK | constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Bytes that this process may still write to the file system of `path`. */
-export async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize;
+/** The user who owns a file or folder. */
+export async function ownerOf(path: string): Promise<number> {
+  return (await stat(path)).uid;
 }
 
 /** Refuses, before anything is written, what cannot fit into the file system of `path`. */
 export async function requireSpace(path: string, needed: number): Promise<void> {
-  const free = await freeBytes(path);
+  const { bavail, bsize } = await statfs(path);
+  const free = bavail * bsize;
   if (free >= needed) return;
   throw new HoldfastError(
     "no-space",

@@ -137,7 +137,7 @@ function readFully(fd: number, offset: number, length: number): Uint8Array {
 const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /** The result of a file operation; its failure as a sentence that names the path, a full disk with its own code. */
-export async function explainWrite<T>(path: string, work: Promise<T>): Promise<T> {
+async function explainWrite<T>(path: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

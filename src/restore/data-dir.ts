@@ -7,11 +7,12 @@ import { basename, dirname, join, relative, sep } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import {
   canonicalPath,
+  canRename,
   createDirectories,
   exists,
   isMountPoint,
-  isWritable,
   listDirectory,
+  ownerOf,
   removeEmptyDirectories,
   removeTree,
   renameDirectory,
@@ -25,8 +26,11 @@ import { randomName } from "../io/random.ts";
 export interface DataDirPlan {
   readonly dataDir: string;
   readonly walDir: string;
-  /** Whether the data dir is there already, empty: then `member` is renamed into it, and it keeps its owner and mode. */
-  readonly present: boolean;
+  /**
+   * The data dir that is there already, empty, and the user who owns it: `member` is renamed into it, and it stays the
+   * folder that it was, with its owner and mode.
+   */
+  readonly present: { readonly owner: number } | undefined;
   /** The folder in which the data dir is built: its parent, or itself where a rename could not reach it from there. */
   readonly stageIn: string;
 }
@@ -60,7 +64,8 @@ export async function planDataDir(request: {
   refuseOverlap(dataDir, walDir);
   const stageIn = await stagingPlace(dataDir, names !== undefined);
   if (request.bytes !== undefined) await requireSpace(await nearest(stageIn), request.bytes);
-  return { dataDir, walDir, present: names !== undefined, stageIn };
+  const present = names === undefined ? undefined : { owner: await ownerOf(dataDir) };
+  return { dataDir, walDir, present, stageIn };
 }
 
 /** The names in an existing data dir that may stay; undefined when there is no data dir yet. */
@@ -101,10 +106,10 @@ function contains(outer: string, inner: string): boolean {
   return path === "" || (path !== ".." && !path.startsWith(`..${sep}`) && !path.startsWith(sep));
 }
 
+/** The parent, unless the data dir is there already and a folder cannot be renamed into it from there. */
 async function stagingPlace(dataDir: string, present: boolean): Promise<string> {
   const parent = dirname(dataDir);
-  if (present && ((await isMountPoint(dataDir)) || !(await isWritable(parent)))) return dataDir;
-  return parent;
+  return present && !(await canRename(parent, dataDir)) ? dataDir : parent;
 }
 
 /** The path, or what is nearest above it and exists. */

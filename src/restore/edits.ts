@@ -41,8 +41,13 @@ const MAX_REVISION = (1n << 63n) - 1n;
 /** New values of rows by their key's text; undefined takes the row out. */
 type Changes = Map<string, Uint8Array | undefined>;
 
+export interface BackendEdits extends Edits {
+  /** The revision that a bump leads to; undefined without one. */
+  readonly raisedTo: bigint | undefined;
+}
+
 /** Throws "target-version" and, for a bump beyond 63 bits, "usage". */
-export function planEdits(database: Database, request: EditRequest): Edits {
+export function planEdits(database: Database, request: EditRequest): BackendEdits {
   const { members, bump, target } = request;
   const missing = BUCKETS.filter((name) => database.bucket(name) === undefined);
   const replace = new Map<string, Entry[]>(missing.map((name) => [name, []]));
@@ -54,12 +59,16 @@ export function planEdits(database: Database, request: EditRequest): Edits {
     const rows = [...(database.bucket("cluster")?.entries() ?? [])];
     replace.set("cluster", changed(rows, versionChanges(database, target)));
   }
-  const raised = bump === 0n ? undefined : raisedRevision(database, bump);
-  if (raised !== undefined) meta.set("scheduledCompactRev", raised);
+  const raisedTo = bump === 0n ? undefined : raisedRevision(database, bump);
+  const append = new Map<string, Entry[]>();
+  if (raisedTo !== undefined) {
+    const key = encodeRevision({ main: raisedTo, sub: 0n });
+    meta.set("scheduledCompactRev", key);
+    // As etcdutl does it: a row of the empty key, which no client can read, holds the revision.
+    append.set("key", [{ key, value: new Uint8Array(0) }]);
+  }
   replace.set("meta", changed([...(database.bucket("meta")?.entries() ?? [])], meta));
-  if (raised === undefined) return { replace };
-  // As etcdutl does it: a row of the empty key, which no client can read, holds the revision.
-  return { replace, append: new Map([["key", [{ key: raised, value: new Uint8Array(0) }]]]) };
+  return { replace, append, raisedTo };
 }
 
 /**
@@ -92,11 +101,10 @@ function storedVersions(database: Database): string[] {
   return stored.map((text) => (text === undefined ? "" : bytesText(text)));
 }
 
-/** The key of a row at the raised revision. */
-function raisedRevision(database: Database, bump: bigint): Uint8Array {
-  const main = latestRevision(database) + bump;
-  if (main <= MAX_REVISION) return encodeRevision({ main, sub: 0n });
-  throw new HoldfastError("usage", `--bump-revision ${bump} leads to ${main}, beyond 63 bits`);
+function raisedRevision(database: Database, bump: bigint): bigint {
+  const raised = latestRevision(database) + bump;
+  if (raised <= MAX_REVISION) return raised;
+  throw new HoldfastError("usage", `--bump-revision ${bump} leads to ${raised}, beyond 63 bits`);
 }
 
 /**

@@ -61,18 +61,20 @@ export async function restoreSnapshot(
   { signal, progress }: { signal: AbortSignal; progress: (bytes: number) => void },
 ): Promise<Restored> {
   const { source, dataDir, walDir } = request;
-  const cluster = await planCluster(request.cluster, lookUpHost);
+  const cluster = await planCluster(request.cluster, (host) => lookUpHost(host, signal)).finally(
+    () => signal.throwIfAborted(),
+  );
   const bytes = source.sizeHint;
   if (bytes !== undefined && !hasTrailer(bytes) && !request.skipHashCheck) throw missingHash();
   const room = bytes === undefined ? undefined : bytes + SPACE_BESIDE_SNAPSHOT;
   const place = await planDataDir({ dataDir, walDir, bytes: room });
 
   await using staged = await stageDataDir(place);
-  const report = await writeBackend(staged, request, cluster, { signal, progress });
+  const backend = await writeBackend(staged, request, cluster, { signal, progress });
   await writeRaftState(staged, cluster);
   signal.throwIfAborted();
   await staged.publish();
-  return { cluster, place, report, revision: report.revision + request.bump };
+  return { cluster, place, ...backend };
 }
 
 /** The db file: the snapshot's bytes as they were proven, cut to the database, then edited. */
@@ -81,7 +83,7 @@ async function writeBackend(
   request: RestoreRequest,
   { members }: NewCluster,
   hooks: { signal: AbortSignal; progress: (bytes: number) => void },
-): Promise<Report> {
+): Promise<Pick<Restored, "report" | "revision">> {
   await using file = await createFile(join(snapDir, "db"));
   const { report } = await inspectStream(request.source, { ...hooks, sink: file });
   refuseUnproven(report, file, request);
@@ -92,7 +94,7 @@ async function writeBackend(
   for (const { offset, bytes } of writes) await file.write(bytes, offset);
   await file.truncate(size);
   await file.sync();
-  return report;
+  return { report, revision: edits.raisedTo ?? report.revision };
 }
 
 /** What the server boots raft from. */
