@@ -1,5 +1,6 @@
 /** Snapshots as a command line names them: a file, a pipe, or - for standard input. */
 import { HoldfastError } from "../errors.ts";
+import { lookForHolder } from "../inspect/file.ts";
 import { inspectStream, type Inspection } from "../inspect/inspect.ts";
 import { openPipe } from "../io/pipe.ts";
 import { fileSource, iterableSource, type ByteSource } from "../io/source.ts";
@@ -20,6 +21,8 @@ export async function openSnapshot(
   const stream = file === "-" ? stdin : await openPipe(file);
   if (stream === undefined) return namedSource(file, await fileSource(file));
   const stop = (): void => void stream.destroy(signal.reason as Error);
+  // The iterator tells of it, but listens only from the first read on.
+  stream.on("error", () => {});
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop);
   return {
@@ -47,7 +50,7 @@ function namedSource(file: string, source: OpenSnapshot): OpenSnapshot {
   };
 }
 
-/** Inspects it, with a progress bar. */
+/** Inspects it, with a progress bar. A file without trailer may be in use: the report says by whom. */
 export async function inspectSnapshot(
   file: string,
   context: Context,
@@ -55,9 +58,10 @@ export async function inspectSnapshot(
 ): Promise<Inspection> {
   await using source = await openSnapshot(file, context);
   using bar = context.progress("reading", source.sizeHint);
-  return await inspectStream(source, {
+  const inspection = await inspectStream(source, {
     ...options,
     signal: context.signal,
     progress: (bytes) => bar.update(bytes),
   });
+  return file === "-" ? inspection : await lookForHolder(inspection, file);
 }
