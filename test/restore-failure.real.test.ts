@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
@@ -184,6 +184,18 @@ test("ids that the old cluster had are warned of", async () => {
   const same = await runCommand([...args, token, `--data-dir=${folder.file("same-ids")}`]);
   assert.equal(same.status, 0, same.stderr);
   assert.match(same.stderr, /Warning: the old cluster had the same ids \(m1\)/);
+});
+
+test("a data dir of another user keeps its owner, and the difference is told", async (t) => {
+  if (process.getuid?.() !== 0) return t.skip("only root may give folders away");
+  const dataDir = folder.file("foreign");
+  await mkdir(dataDir);
+  await chown(dataDir, 4711, 4711);
+  const args = ["snapshot", "restore", snapshot.file, `--data-dir=${dataDir}`];
+  const { status, stderr } = await runCommand(args);
+  assert.equal(status, 0, stderr);
+  assert.equal((await stat(dataDir)).uid, 4711);
+  assert.match(stderr, /Warning: the data dir belongs to user 4711, .*: chown -R 4711 /);
 });
 
 test("a full disk is seen before anything is written", async (t) => {

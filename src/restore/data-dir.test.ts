@@ -13,7 +13,7 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "holdfast-data-dir-"));
 });
 afterEach(async () => {
-  for (const path of mounts.splice(0)) execFileSync("umount", [path]);
+  for (const path of mounts.splice(0).toReversed()) execFileSync("umount", [path]);
   await rm(root, { recursive: true });
 });
 
@@ -203,4 +203,16 @@ test("a WAL dir on another file system is built there", async (t) => {
   if (!mount(t, join(root, "w"), "-t", "tmpfs", "-o", "size=1m", "tmpfs")) return;
   await restoreInto(join(root, "d"), join(root, "w", "wal"));
   assert.deepEqual(await tree(root), ["d/member/snap/db", "w/wal/0.wal"]);
+});
+
+test("a mount point in a folder that cannot be written is filled from inside", async (t) => {
+  const parent = join(root, "p");
+  const dataDir = join(parent, "d");
+  await mkdir(parent);
+  if (!mount(t, parent, "-t", "tmpfs", "-o", "size=1m", "tmpfs")) return;
+  await mkdir(dataDir);
+  mount(t, dataDir, "-t", "tmpfs", "-o", "size=1m", "tmpfs");
+  execFileSync("mount", ["-o", "remount,ro", parent]);
+  await restoreInto(dataDir);
+  assert.deepEqual(await tree(parent), WHOLE);
 });
