@@ -1,6 +1,7 @@
 /** `snapshot status` and `hashkv FILE` against etcdutl 3.6 and 3.7, byte for byte, on snapshots of every line. */
 import assert from "node:assert/strict";
 import { copyFile, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { runCommand } from "./support/cli.ts";
 import { ETCD_LINES, etcdBinaries, startCluster, type EtcdLine } from "./support/etcd.ts";
@@ -188,4 +189,18 @@ describe("what is no good snapshot", () => {
     const fromFile = await runCommand(["snapshot", "status", snapshot]);
     assert.deepEqual(await runCommand(["snapshot", "status", "-"], { input }), fromFile);
   });
+});
+
+test("the database of a running server is read without waiting for its lock, and it is said who holds it", async () => {
+  await using cluster = await startCluster({ line: "3.6" });
+  const [member] = cluster.members;
+  const path = join(member!.dataDir, "member", "snap", "db");
+  const status = await runCommand(["snapshot", "status", path]);
+  assert.equal(status.status, 0);
+  assert.match(status.stdout, /^[0-9a-f]+, \d+, \d+, \d+ kB, 3\.6\.0\n$/);
+  const holder = `\\(process ${member!.pid}\\)`;
+  assert.match(status.stderr, new RegExp(`^Warning: the file is held by .* ${holder}`, "m"));
+  const inspected = await runCommand(["inspect", path]);
+  assert.equal(inspected.status, 0);
+  assert.match(inspected.stdout, new RegExp(`^ {2}held by +.*${holder}$`, "m"));
 });

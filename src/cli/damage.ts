@@ -30,10 +30,13 @@ export function refuseUnproven(file: string, report: Report): void {
   refuse(file, unaccepted(report, []));
 }
 
-/** The one warning that concerns every number about a snapshot; `holdfast inspect` has the others. */
-export function warnWithoutTrailer({ findings }: Report, log: Log): void {
+/** These concern every number about a snapshot; `holdfast inspect` has the other warnings. */
+const DOUBTS: ReadonlySet<string> = new Set(["no-trailer", "file-in-use"]);
+
+/** Logs why the numbers that were printed may not be those of what etcd stored. */
+export function tellDoubts({ findings }: Report, log: Log): void {
   for (const { code, severity, message } of findings)
-    if (code === "no-trailer" && severity === "warning") log.warn(message);
+    if (severity === "warning" && DOUBTS.has(code)) log.warn(message);
 }
 
 function refuse(file: string, [first, ...rest]: readonly Finding[]): void {

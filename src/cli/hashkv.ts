@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
 import { addConnectionFlags, clusterSettings } from "./connection-flags.ts";
 import type { Context } from "./context.ts";
-import { refuseUnproven, refuseUnreadable, warnWithoutTrailer } from "./damage.ts";
+import { refuseUnproven, refuseUnreadable, tellDoubts } from "./damage.ts";
 import { addHelpSections } from "./help.ts";
 import { addIgnoredFlags } from "./ignored-flags.ts";
 import { printableMemberHashes } from "./member-hash-rows.ts";
@@ -79,7 +79,7 @@ async function printFileHash(file: string, flags: Flags, context: Context): Prom
   refuseUnreadable(file, report);
   const hash = flags.rev === 0n ? report.hashKV : hashKV(flags.rev);
   context.stdout.write(writeOut(printableHashKV(hash), flags.writeOut, tableLines(context)));
-  warnWithoutTrailer(report, context.log);
+  tellDoubts(report, context.log);
   refuseUnproven(file, report);
 }
 

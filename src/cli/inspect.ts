@@ -66,7 +66,7 @@ export function inspectCommand(context: Context): Command {
 function parseCount(text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && count <= MOST_LISTED) return count;
-  throw new InvalidArgumentError(`want 0 to ${MOST_LISTED}`);
+  throw new InvalidArgumentError(`It is no number from 0 to ${MOST_LISTED}.`);
 }
 
 async function inspect(file: string, flags: Flags, context: Context): Promise<void> {

@@ -76,6 +76,7 @@ function fileRows(report: Report): Row[] {
   return [
     ["SHA-256", report.sha256],
     ["trailer", TRAILER[report.trailer]],
+    ...(report.holder === undefined ? [] : [["held by", holderText(report.holder)]]),
     ["bytes read", exactSize(bytes)],
     [
       "database",
@@ -97,6 +98,11 @@ const FREELIST: Record<Report["freelist"], string> = {
   persisted: "persisted",
   rebuilt: "not persisted, as etcd leaves it",
 };
+
+function holderText(holder: string): string {
+  if (holder === "free") return "nobody";
+  return holder === "unknown" ? "unknown: it cannot be seen from here" : printable(holder);
+}
 
 function storeRows(report: Report): Row[] {
   const { hash, revision } = report.hashKV;
@@ -154,7 +160,7 @@ function usageRows(title: string, usage: readonly Usage[]): Row[] {
   return [
     [title, "KEYS", "ROWS", "SIZE"],
     ...usage.map(({ name, keys, rows, bytes }) => [
-      shortKey(name),
+      shortKey(name) || "(none)",
       grouped(keys),
       grouped(rows),
       humanSize(bytes),

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Context } from "./context.ts";
-import { refuseUnproven, refuseUnreadable, warnWithoutTrailer } from "./damage.ts";
+import { refuseUnproven, refuseUnreadable, tellDoubts } from "./damage.ts";
 import { addHelpSections } from "./help.ts";
 import { addIgnoredFlags } from "./ignored-flags.ts";
 import { inspectSnapshot } from "./snapshot-file.ts";
@@ -42,6 +42,6 @@ async function printStatus(file: string, mode: WriteOut, context: Context): Prom
   const { report } = await inspectSnapshot(file, context);
   refuseUnreadable(file, report);
   context.stdout.write(writeOut(printableStatus(report.status), mode, tableLines(context)));
-  warnWithoutTrailer(report, context.log);
+  tellDoubts(report, context.log);
   refuseUnproven(file, report);
 }

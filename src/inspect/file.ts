@@ -10,7 +10,12 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
   const isPipe = path === "-";
   await using source = await fileSource(isPipe ? "/dev/stdin" : path);
   const inspection = await inspectStream(source, options);
-  if (isPipe || inspection.report.trailer !== "absent") return inspection;
+  return isPipe ? inspection : await lookForHolder(inspection, path);
+}
+
+/** Adds to the inspection of a file who holds it, as `inspectFile` does. */
+export async function lookForHolder(inspection: Inspection, path: string): Promise<Inspection> {
+  if (inspection.report.trailer !== "absent") return inspection;
   return withHolder(inspection, await fileHolder(path));
 }
 
