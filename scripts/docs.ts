@@ -9,12 +9,14 @@ import type { Command } from "commander";
 import type { Context } from "../src/cli/context.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { ERRORS, type ErrorCode } from "../src/errors.ts";
+import { FINDINGS, type FindingCode, type FindingKind } from "../src/inspect/finding-codes.ts";
 import { silentLog } from "../src/io/log.ts";
 
 /** The pages by file name in `docs/`. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["errors.md", errorsPage()],
+    ["findings.md", findingsPage()],
     ["cli.md", await commandLinePage()],
   ]);
 }
@@ -39,6 +41,34 @@ function errorsPage(): string {
     ...codes.map((code) => {
       const { exit, meaning, remedy } = ERRORS[code];
       return `| ${exit} | \`${code}\` | ${cell(meaning)} | ${cell(remedy)} |`;
+    }),
+    "",
+  ].join("\n");
+}
+
+function findingsPage(): string {
+  const codes = (Object.keys(FINDINGS) as FindingCode[]).toSorted((a, b) =>
+    FINDINGS[a].severity === FINDINGS[b].severity ? 0 : FINDINGS[a].severity === "error" ? -1 : 1,
+  );
+  return [
+    "# Findings",
+    "",
+    "Written by `node scripts/docs.ts` from the table in `src/inspect/finding-codes.ts`.",
+    "",
+    "What `holdfast inspect` and every command that reads a snapshot can find in it. An error is what changes the restored",
+    "state, stops a boot, or is refused by etcd's own tools; a command then ends with status 10 (see `errors.md`), unless",
+    "`--accept-finding CODE` is given for each. Everything else is a warning. A finding names page, byte offset, bucket and",
+    "key as far as they are known. Only 20 of a code are listed; the last one says how many more there are. Codes never",
+    "change meaning; texts may.",
+    "",
+    "Pages that are not in use are never looked at: they hold old bytes.",
+    "",
+    "| severity | code | what it means |",
+    "|---|---|---|",
+    ...codes.map((code) => {
+      const { severity, meaning, except }: FindingKind = FINDINGS[code];
+      const shown = except === undefined ? severity : `${severity} (${except})`;
+      return `| ${shown} | \`${code}\` | ${cell(meaning)} |`;
     }),
     "",
   ].join("\n");

@@ -1,6 +1,8 @@
 import { BUCKET_HEADER_BYTES, bucketRoot } from "../format/bbolt/bucket.ts";
 import {
   BUCKET_ELEMENT,
+  ELEMENT_BYTES,
+  elementStart,
   LEAF,
   leafElementFits,
   leafFlags,
@@ -13,7 +15,8 @@ import {
 } from "../format/bbolt/page.ts";
 import { bytesText, textBytes } from "../format/bytes.ts";
 import { combineCrc32c, shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
-import { ELEMENT, KIND, NOT_CONTIGUOUS, RUN, type Candidates } from "./candidates.ts";
+import { ELEMENT, HAS_BUCKETS, KIND, NOT_CONTIGUOUS, RUN, type Candidates } from "./candidates.ts";
+import { keyHex } from "./element-key.ts";
 import type { Findings } from "./findings.ts";
 import type { Stretch } from "./kept-bytes.ts";
 import type { Tree } from "./tree.ts";
@@ -40,10 +43,9 @@ export function readBuckets(
       const nameBytes = candidates.keptKey(index) ?? textBytes("(not kept)");
       const name = bytesText(nameBytes);
       const value = candidates.keptValue(index);
-      const isBucket = (candidates.elements.get(index, ELEMENT.KIND) & KIND.MASK) === KIND.BUCKET;
-      if (!isBucket || value === undefined || value.bytes.length < BUCKET_HEADER_BYTES) {
+      if (!isBucket(candidates, index) || value === undefined || isCut(value)) {
         const text = `"${name}" in the root is no bucket: etcd keeps nothing else there`;
-        findings.error("root-entry", { page, bucket: name }, text);
+        findings.add("root-entry", { page, bucket: name }, text);
         continue;
       }
       const target = bucketRoot(value.bytes);
@@ -51,10 +53,38 @@ export function readBuckets(
         target === 0
           ? readInline(candidates, value, { page, bucket: name }, crc32c, findings)
           : tree.leaves(target, name);
+      checkNesting(candidates, leaves, name, findings);
       buckets.push({ name, nameBytes, leaves });
     }
   }
   return buckets;
+}
+
+/** Whether an element's value is said to be a bucket. */
+export function isBucket(candidates: Candidates, index: number): boolean {
+  return (candidates.elements.get(index, ELEMENT.KIND) & KIND.MASK) === KIND.BUCKET;
+}
+
+function isCut(value: Stretch): boolean {
+  return value.bytes.length < BUCKET_HEADER_BYTES;
+}
+
+function checkNesting(
+  candidates: Candidates,
+  leaves: readonly number[],
+  bucket: string,
+  findings: Findings,
+): void {
+  for (const run of leaves) {
+    if ((candidates.runs.get(run, RUN.KIND) & HAS_BUCKETS) === 0) continue;
+    const page = candidates.runs.get(run, RUN.PAGE);
+    for (const index of elementsOf(candidates, run)) {
+      if (!isBucket(candidates, index)) continue;
+      const key = keyHex(candidates, candidates.elements, index);
+      const text = `key ${key} of bucket "${bucket}" is a bucket itself`;
+      findings.add("bucket-nested", { page, bucket, key }, text);
+    }
+  }
 }
 
 /** The elements of a leaf run, in order. */
@@ -72,39 +102,54 @@ function readInline(
   crc32c: Crc32c,
   findings: Findings,
 ): number[] {
-  const image = value.bytes.subarray(BUCKET_HEADER_BYTES);
-  const stretch = { bytes: image, start: value.start + BUCKET_HEADER_BYTES };
-  if (image.length < PAGE_HEADER_BYTES || pageFlags(image, 0) !== LEAF) {
-    findings.error(
-      "page-invalid",
-      where,
-      `bucket "${where.bucket}" is inline but holds no leaf page`,
-    );
+  const bytes = value.bytes.subarray(BUCKET_HEADER_BYTES);
+  const problem = inlineProblem(bytes);
+  if (problem !== undefined) {
+    findings.add("page-invalid", where, `inline bucket "${where.bucket}": ${problem}`);
     return [];
   }
-  const count = pageCount(image, 0);
-  for (let i = 0; i < count; i++) {
-    if (leafElementFits(image, 0, i, image.length)) continue;
-    const text = `element ${i} of inline bucket "${where.bucket}" reaches beyond its ${image.length} bytes`;
-    findings.error("page-invalid", where, text);
-    return [];
-  }
+  const stretch = { bytes, start: value.start + BUCKET_HEADER_BYTES };
+  const count = pageCount(bytes, 0);
   const first = candidates.elements.reserve(count);
-  for (let i = 0; i < count; i++) {
-    const at = leafKeyStart(image, 0, i);
-    const keySize = leafKeySize(image, 0, i);
-    const valueSize = leafValueSize(image, 0, i);
-    const isBucket = (leafFlags(image, 0, i) & BUCKET_ELEMENT) !== 0;
-    candidates.addElement(first + i, stretch, at, keySize, valueSize, isBucket, true);
-    const own = crc32c(image.subarray(at, at + keySize + valueSize), 0);
-    candidates.elements.set(first + i, ELEMENT.MARK, own);
-  }
   const run = candidates.runs.reserve(1);
+  let kind = LEAF | NOT_CONTIGUOUS;
+  let end = elementStart(0, count);
+  let isInOrder = true;
+  for (let i = 0; i < count; i++) {
+    const at = leafKeyStart(bytes, 0, i);
+    const keySize = leafKeySize(bytes, 0, i);
+    const valueSize = leafValueSize(bytes, 0, i);
+    isInOrder &&= at === end;
+    end = at + keySize + valueSize;
+    const isNested = (leafFlags(bytes, 0, i) & BUCKET_ELEMENT) !== 0;
+    if (isNested) kind |= HAS_BUCKETS;
+    candidates.addElement(first + i, stretch, at, keySize, valueSize, isNested, true);
+    candidates.elements.set(first + i, ELEMENT.MARK, crc32c(bytes, 0, at, end));
+  }
+  if (!isInOrder)
+    findings.add(
+      "page-layout",
+      where,
+      `inline bucket "${where.bucket}": its elements do not lie one after the other`,
+    );
   candidates.runs.set(run, RUN.PAGE, where.page);
-  candidates.runs.set(run, RUN.KIND, LEAF | NOT_CONTIGUOUS);
+  candidates.runs.set(run, RUN.KIND, kind);
   candidates.runs.set(run, RUN.FIRST, first);
   candidates.runs.set(run, RUN.COUNT, count);
   return [run];
+}
+
+/** What is wrong with the image of an inline bucket's leaf. */
+function inlineProblem(image: Uint8Array): string | undefined {
+  if (image.length < PAGE_HEADER_BYTES || pageFlags(image, 0) !== LEAF)
+    return "it holds no leaf page";
+  let used = PAGE_HEADER_BYTES;
+  for (let i = 0, count = pageCount(image, 0); i < count; i++) {
+    if (!leafElementFits(image, 0, i, image.length))
+      return `element ${i} reaches beyond its ${image.length} bytes`;
+    used += ELEMENT_BYTES + leafKeySize(image, 0, i) + leafValueSize(image, 0, i);
+  }
+  return used > image.length ? `its elements overlap` : undefined;
 }
 
 /** The CRC of some data followed by the elements of a leaf run that `keep` wants. */

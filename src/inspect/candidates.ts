@@ -182,7 +182,7 @@ export const FAULT = 0x8000_0000;
 /** Words of a run's record. */
 export const RUN = {
   PAGE: 0,
-  /** bbolt's page flags, and NOT_CONTIGUOUS. */
+  /** bbolt's page flags, NOT_CONTIGUOUS and HAS_BUCKETS. */
   KIND: 1,
   OVERFLOW: 2,
   /** First record in `elements` or `branches`. */
@@ -194,6 +194,8 @@ export const RUN = {
 
 /** A leaf whose elements do not lie one after the other: its marks are each element's own CRC. */
 export const NOT_CONTIGUOUS = 0x100;
+/** A leaf with elements that are buckets. */
+export const HAS_BUCKETS = 0x200;
 
 /** The first words of every element's record, leaf or branch: its key. */
 export const ELEMENT_KEY = {

@@ -135,44 +135,43 @@ function checkEnd(meta: Meta, ending: Ending, findings: Findings): Report["trail
   const behind = ending.bytes - dbSize;
   if (behind < 0) {
     const text = `the snapshot is cut short: found ${ending.bytes} bytes, wanted ${dbSize} (${meta.pages} pages of ${meta.pageSize})`;
-    findings.error("truncated", { offset: ending.bytes }, text);
+    findings.add("truncated", { offset: ending.bytes }, text);
     return "absent";
   }
   if (behind === ending.trailer.length) {
     const stored = toHex(ending.trailer);
     if (stored === ending.sha256) return "verified";
     const text = `the SHA-256 trailer does not match: stored ${stored}, computed ${ending.sha256}`;
-    findings.error("trailer-mismatch", { offset: dbSize }, text);
+    findings.add("trailer-mismatch", { offset: dbSize }, text);
     return "mismatch";
   }
   if (behind % meta.pageSize !== 0) {
     const text = `found ${behind} bytes behind the last page, wanted 32 (a SHA-256 trailer) or whole pages`;
-    findings.error("length", { offset: dbSize }, text);
+    findings.add("length", { offset: dbSize }, text);
     return "absent";
   }
   const text =
     "no trailer: nothing says that these are the bytes etcd sent (a copy of a data dir has none)";
-  if (ending.requireTrailer) findings.error("no-trailer", { offset: dbSize }, text);
-  else findings.warn("no-trailer", { offset: dbSize }, text);
+  findings.add("no-trailer", { offset: dbSize }, text, ending.requireTrailer ? "error" : "warning");
   return "absent";
 }
 
 /** State that comes back with a restore and surprises people then. */
 function warnOfState(contents: Contents, findings: Findings): void {
   for (const { memberId, alarm } of contents.alarms)
-    findings.warn(
+    findings.add(
       "alarm-raised",
       { bucket: "alarm" },
       `alarm ${alarm} of member ${memberId.toString(16)} is raised and comes back with a restore`,
     );
   if (contents.downgrade !== "")
-    findings.warn(
+    findings.add(
       "downgrade-enabled",
       { bucket: "cluster" },
       `a downgrade to ${contents.downgrade} is in progress and goes on after a restore`,
     );
   if (contents.compactRevision > contents.finishedCompactRevision)
-    findings.warn(
+    findings.add(
       "compaction-unfinished",
       { bucket: "meta" },
       `the compaction at ${contents.compactRevision} was not finished: a server finishes it at boot`,

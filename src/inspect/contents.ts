@@ -9,7 +9,7 @@ import {
   isMessage,
 } from "../format/mvcc/records.ts";
 import type { Candidates } from "./candidates.ts";
-import { elementsOf, type BucketLeaves } from "./buckets.ts";
+import { elementsOf, isBucket, type BucketLeaves } from "./buckets.ts";
 import type { Findings } from "./findings.ts";
 import type { Alarm, AuthState, Member } from "./report.ts";
 
@@ -53,9 +53,7 @@ export function readContents(
   findings: Findings,
 ): Contents {
   const records = (name: string): Record[] => recordsOf(candidates, buckets, name, findings);
-  const present = new Set(buckets.map((bucket) => bucket.name));
-  for (const bucket of EXPECTED.filter((name) => !present.has(name)))
-    findings.warn("bucket-missing", { bucket }, `bucket "${bucket}" is missing`);
+  checkNames(buckets, findings);
   const meta = textMap(records("meta"));
   const cluster = textMap(records("cluster"));
   const scheduled = compactionMark(meta, "scheduledCompactRev", findings);
@@ -77,6 +75,22 @@ export function readContents(
 
 const NONE = new Uint8Array(0);
 
+/** Without rows a restore brings back an empty store, and without `meta` etcdutl itself cannot read the file. */
+const INDISPENSABLE = new Set(["key", "meta"]);
+
+function checkNames(buckets: readonly BucketLeaves[], findings: Findings): void {
+  const names = buckets.map(({ name }) => name);
+  for (const bucket of EXPECTED.filter((name) => !names.includes(name)))
+    findings.add(
+      "bucket-missing",
+      { bucket },
+      `bucket "${bucket}" is missing`,
+      INDISPENSABLE.has(bucket) ? "error" : "warning",
+    );
+  for (const bucket of names.filter((name) => !EXPECTED.includes(name)))
+    findings.add("bucket-unknown", { bucket }, `no etcd server has a bucket "${bucket}"`);
+}
+
 function recordsOf(
   candidates: Candidates,
   buckets: readonly BucketLeaves[],
@@ -87,11 +101,12 @@ function recordsOf(
   const records: Record[] = [];
   for (const run of leaves) {
     for (const index of elementsOf(candidates, run)) {
+      if (isBucket(candidates, index)) continue; // a finding of its own
       const key = candidates.keptKey(index);
       const value = candidates.keptValue(index);
       if (key !== undefined && value !== undefined) records.push([key, value.bytes]);
       else
-        findings.warn(
+        findings.add(
           "not-examined",
           { bucket: name },
           `a record of bucket "${name}" was too large to be examined`,
@@ -107,7 +122,7 @@ function textMap(records: readonly Record[]): Map<string, Uint8Array> {
 
 function checked<T extends object>(bucket: string, value: T | string, findings: Findings): T[] {
   if (typeof value !== "string") return [value];
-  findings.error(
+  findings.add(
     "record-invalid",
     { bucket },
     `a record of bucket "${bucket}" cannot be read: ${value}`,
@@ -120,7 +135,7 @@ function readMember(value: Uint8Array, findings: Findings): Member[] {
   const member = decodeMember(value);
   if (typeof member !== "string") return [member];
   const text = `a record of bucket "members" cannot be read: ${member}`;
-  findings.warn("member-invalid", { bucket: "members" }, text);
+  findings.add("member-invalid", { bucket: "members" }, text);
   return [];
 }
 
@@ -129,7 +144,7 @@ function compactionMark(meta: Map<string, Uint8Array>, name: string, findings: F
   if (value === undefined) return -1n;
   const mark = decodeCompactionMark(value);
   if (typeof mark === "bigint") return mark;
-  findings.error("record-invalid", { bucket: "meta" }, `meta/${name} cannot be read: ${mark}`);
+  findings.add("record-invalid", { bucket: "meta" }, `meta/${name} cannot be read: ${mark}`);
   return -1n;
 }
 
@@ -144,7 +159,7 @@ function number(
   if (value === undefined) return 0n;
   const decoded = decodeNumber(value);
   if (typeof decoded === "bigint") return decoded;
-  findings.warn("number-invalid", { bucket }, `${bucket}/${name} cannot be read: ${decoded}`);
+  findings.add("number-invalid", { bucket }, `${bucket}/${name} cannot be read: ${decoded}`);
   return 0n;
 }
 

@@ -1,4 +1,5 @@
 import type { Finding, Place } from "../format/finding.ts";
+import { FINDINGS, type FindingCode } from "./finding-codes.ts";
 
 /** Findings of one code beyond this many are counted, not listed: a broken file has millions. */
 const LISTED = 20;
@@ -6,20 +7,18 @@ const LISTED = 20;
 /** Collects findings: errors first in the end, each kind in the order found. */
 export class Findings {
   readonly #listed: Finding[] = [];
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<FindingCode, number>();
 
-  error(code: string, where: Place, message: string): void {
-    this.#add({ code, severity: "error", where, message });
-  }
-
-  warn(code: string, where: Place, message: string): void {
-    this.#add({ code, severity: "warning", where, message });
-  }
-
-  #add(finding: Finding): void {
-    const count = (this.#counts.get(finding.code) ?? 0) + 1;
-    this.#counts.set(finding.code, count);
-    if (count <= LISTED) this.#listed.push(finding);
+  /** @param severity where it is not the usual one of the code */
+  add(
+    code: FindingCode,
+    where: Place,
+    message: string,
+    severity: Finding["severity"] = FINDINGS[code].severity,
+  ): void {
+    const count = (this.#counts.get(code) ?? 0) + 1;
+    this.#counts.set(code, count);
+    if (count <= LISTED) this.#listed.push({ code, severity, where, message });
   }
 
   /** All of them; where some were only counted, a last one of the code says how many. */

@@ -19,20 +19,20 @@ export function checkFreelist(
   for (const page of ids) {
     const where = { page, offset: page * meta.pageSize };
     if (page < 2 || page >= meta.pages)
-      findings.error(
+      findings.add(
         "freelist-invalid",
         { page: meta.freelist },
         `the freelist names page ${page}, wanted 2 to ${meta.pages - 1}`,
       );
     else if (free.has(page))
-      findings.error("freelist-invalid", where, `page ${page} is on the freelist twice`);
+      findings.add("freelist-invalid", where, `page ${page} is on the freelist twice`);
     else if (tree.isReached(page))
-      findings.error("freelist-invalid", where, `page ${page} is on the freelist, but in use`);
+      findings.add("freelist-invalid", where, `page ${page} is on the freelist, but in use`);
     free.add(page);
   }
   for (let page = 2; page < meta.pages && tree.hasRead(page); page++) {
     if (free.has(page) || tree.isReached(page)) continue;
     const where = { page, offset: page * meta.pageSize };
-    findings.error("freelist-invalid", where, `page ${page} is neither in use nor on the freelist`);
+    findings.add("freelist-invalid", where, `page ${page} is neither in use nor on the freelist`);
   }
 }

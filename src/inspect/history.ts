@@ -1,8 +1,10 @@
 import { decodeRevision } from "../format/mvcc/revision.ts";
 import { toHex } from "../format/bytes.ts";
 import { int64 } from "../format/mvcc/key-value.ts";
+import { isBucket } from "./buckets.ts";
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
 import type { Contents } from "./contents.ts";
+import type { FindingCode } from "./finding-codes.ts";
 import type { Findings } from "./findings.ts";
 import { mainRevision } from "./element-key.ts";
 import { WordTable } from "./words.ts";
@@ -70,8 +72,8 @@ class HistoryReader {
     const end = first + runs.get(run, RUN.COUNT);
     for (let index = first; index < end; index++) {
       const kind = elements.get(index, ELEMENT.KIND);
-      if ((kind & KIND.MASK) > KIND.TOMBSTONE) this.#refuseKey(index);
-      else this.#readRow(index, kind);
+      if ((kind & KIND.MASK) <= KIND.TOMBSTONE) this.#readRow(index, kind);
+      else if (!isBucket(this.#candidates, index)) this.#refuseKey(index);
     }
   }
 
@@ -96,7 +98,7 @@ class HistoryReader {
     this.#checkSequence(index, hi, lo);
     this.#lastHi = hi;
     this.#lastLo = lo;
-    if ((kind & KIND.UNREADABLE) !== 0) return this.#refuseValue(index);
+    if ((kind & KIND.UNREADABLE) !== 0) return this.#refuseValue(index, kind);
     const key = elements.get(index, ELEMENT.KEY);
     const previous = this.#byKey.get(key, KEY_RECORD.LATEST) - 1;
     const wasLive = previous >= 0 && this.#isPut(previous);
@@ -196,17 +198,21 @@ class HistoryReader {
     };
   }
 
-  #warn(code: string, index: number, text: string): void {
+  #warn(code: FindingCode, index: number, text: string): void {
     const { keys, elements } = this.#candidates;
     const name = keys.text(elements.get(index, ELEMENT.KEY));
     const revision = mainRevision(this.#candidates.elements, index);
-    this.#findings.warn(code, this.#where(index), `revision ${revision} of "${name}": ${text}`);
+    this.#findings.add(code, this.#where(index), `revision ${revision} of "${name}": ${text}`);
   }
 
-  #refuseValue(index: number): void {
+  #refuseValue(index: number, kind: number): void {
     const revision = mainRevision(this.#candidates.elements, index);
+    if ((kind & KIND.NOT_EXAMINED) !== 0) {
+      const text = `the key of revision ${revision} is longer than any that was examined`;
+      return this.#findings.add("not-examined", this.#where(index), text);
+    }
     const text = `the value of revision ${revision} is no KeyValue: a server would not start`;
-    this.#findings.error("row-value", this.#where(index), text);
+    this.#findings.add("row-value", this.#where(index), text);
   }
 
   #refuseKey(index: number): void {
@@ -216,7 +222,7 @@ class HistoryReader {
       typeof decoded === "string" ? decoded : `its revision ${decoded.main} is out of range`;
     const where = { page: this.#page, offset: this.#page * this.#pageSize, bucket: "key" };
     const hex = key === undefined ? {} : { key: toHex(key) };
-    this.#findings.error(
+    this.#findings.add(
       "row-key",
       { ...where, ...hex },
       `a row of bucket "key" has no revision: ${text}`,

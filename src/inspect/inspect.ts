@@ -86,7 +86,7 @@ class Pass {
       );
     } catch (cause) {
       if (!(cause instanceof HoldfastError)) throw cause;
-      this.#findings.error("meta-invalid", { page: 0, offset: 0 }, cause.message);
+      this.#findings.add("meta-invalid", { page: 0, offset: 0 }, cause.message);
       return;
     }
     this.#scan = new Scan(this.#meta, fastCrc32c, randomUint32());
@@ -98,7 +98,7 @@ class Pass {
     const meta = decodeMeta(bytes, page * pageSize);
     if (typeof meta !== "string") return;
     const where = { page, offset: page * pageSize };
-    this.#findings.warn(
+    this.#findings.add(
       "meta-torn",
       where,
       `meta page ${page} is not valid, the other is used: ${meta}`,
@@ -157,7 +157,7 @@ class Pass {
     };
     if (this.#meta === undefined || this.#scan === undefined) {
       if (this.#bytes === 0)
-        this.#findings.error(
+        this.#findings.add(
           "meta-invalid",
           { page: 0, offset: 0 },
           "the snapshot is empty: 0 bytes",

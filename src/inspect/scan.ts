@@ -19,7 +19,15 @@ import type { Meta } from "../format/bbolt/meta.ts";
 import { u32le } from "../format/bytes.ts";
 import { shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
 import { Budget } from "./budget.ts";
-import { Candidates, ELEMENT, FAULT, NOT_CONTIGUOUS, PAGE, RUN } from "./candidates.ts";
+import {
+  Candidates,
+  ELEMENT,
+  FAULT,
+  HAS_BUCKETS,
+  NOT_CONTIGUOUS,
+  PAGE,
+  RUN,
+} from "./candidates.ts";
 import type { Stretch } from "./kept-bytes.ts";
 import { reach, RunningCrc } from "./running-crc.ts";
 
@@ -342,10 +350,16 @@ export class Scan {
     leaf.crc = mark;
     const inWindow = at - this.#windowStart;
     const isBucket = (flags & BUCKET_ELEMENT) !== 0;
+    if (isBucket) this.#markRun(leaf.run, HAS_BUCKETS);
     const isRoot = leaf.start === this.#meta.root * this.#meta.pageSize;
     const valueSize = end - at - keySize;
     const { candidates } = this;
     candidates.addElement(index, this.#stretch, inWindow, keySize, valueSize, isBucket, isRoot);
+  }
+
+  #markRun(run: number, flag: number): void {
+    const { runs } = this.candidates;
+    runs.set(run, RUN.KIND, runs.get(run, RUN.KIND) | flag);
   }
 
   /** From here on the leaf's marks are each element's own CRC; those already set are turned into that. */
@@ -353,7 +367,7 @@ export class Scan {
     if (!leaf.isContiguous) return;
     leaf.isContiguous = false;
     const { elements, runs } = this.candidates;
-    runs.set(leaf.run, RUN.KIND, LEAF | NOT_CONTIGUOUS);
+    this.#markRun(leaf.run, NOT_CONTIGUOUS);
     let before = runs.get(leaf.run, RUN.CRC);
     for (let index = leaf.first; index < leaf.first + leaf.element; index++) {
       const after = elements.get(index, ELEMENT.MARK);

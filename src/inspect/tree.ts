@@ -1,6 +1,7 @@
 import { BRANCH, FREELIST } from "../format/bbolt/page.ts";
 import type { Meta } from "../format/bbolt/meta.ts";
-import { BRANCH_ELEMENT, FAULT, PAGE, RUN, type Candidates } from "./candidates.ts";
+import { BRANCH_ELEMENT, FAULT, NOT_CONTIGUOUS, PAGE, RUN, type Candidates } from "./candidates.ts";
+import type { FindingCode } from "./finding-codes.ts";
 import type { Findings } from "./findings.ts";
 import { compareKeys, keyHex } from "./element-key.ts";
 import { REASON } from "./scan.ts";
@@ -26,7 +27,7 @@ export class Tree {
   readonly #meta: Meta;
   readonly #findings: Findings;
   readonly #reached: Uint8Array;
-  #reachedPages = 2;
+  #reachedPages = 0;
 
   /** @param pagesRead whole pages that were there: the file may be cut short */
   constructor(candidates: Candidates, meta: Meta, pagesRead: number, findings: Findings) {
@@ -35,9 +36,7 @@ export class Tree {
     this.#findings = findings;
     this.#reached = new Uint8Array(Math.ceil(pagesRead / 8));
     this.#pagesRead = pagesRead;
-    this.#reach(0, 1);
-    this.#reach(1, 1);
-    this.#reachedPages = 2;
+    this.#reach(0, 2);
   }
 
   readonly #pagesRead: number;
@@ -69,6 +68,7 @@ export class Tree {
         return;
       }
       leaves.push(run);
+      this.#checkLayout(run, page, bucket);
       last = this.#checkLeaf(run, page, low, high, last, bucket);
     };
     visit(root, NONE, NONE, NONE);
@@ -94,12 +94,12 @@ export class Tree {
     if (problem === undefined) return this.#candidates.pages.get(page, PAGE.RUN) - 1;
     const from = parent === NONE ? "" : ` (referenced by page ${parent})`;
     const where = { ...this.#where(page), ...(bucket === "" ? {} : { bucket }) };
-    this.#findings.error(problem.code, where, `page ${page}${from}: ${problem.text}`);
+    this.#findings.add(problem.code, where, `page ${page}${from}: ${problem.text}`);
     return undefined;
   }
 
   /** Why a page cannot be entered, undefined when it was: its pages are then marked as used. */
-  #problemOf(page: number, wanted: number): { code: string; text: string } | undefined {
+  #problemOf(page: number, wanted: number): { code: FindingCode; text: string } | undefined {
     if (page < 2 || page >= this.#meta.pages)
       return { code: "page-out-of-bounds", text: `wanted 2 to ${this.#meta.pages - 1}` };
     if (page >= this.#pagesRead)
@@ -118,12 +118,17 @@ export class Tree {
     return { page, offset: page * this.#meta.pageSize };
   }
 
-  /** Marks pages as used; the first that already was. */
+  /**
+   * Marks pages as used, up to the first that already was, which it returns: no page is marked twice, so that runs which
+   * overlap by the thousand cost no more than the pages there are.
+   */
   #reach(page: number, count: number): number | undefined {
     const end = Math.min(page + count, this.#pagesRead);
-    for (let id = page; id < end; id++) if (this.isReached(id)) return id;
-    for (let id = page; id < end; id++) this.#reached[id >>> 3]! |= 1 << (id & 7);
-    this.#reachedPages += count;
+    for (let id = page; id < end; id++) {
+      if (this.isReached(id)) return id;
+      this.#reached[id >>> 3]! |= 1 << (id & 7);
+      this.#reachedPages++;
+    }
     return undefined;
   }
 
@@ -157,7 +162,7 @@ export class Tree {
     const count = runs.get(run, RUN.COUNT);
     const where = { ...this.#where(page), bucket };
     if (count === 0)
-      this.#findings.error("page-invalid", where, `page ${page}: a branch page without elements`);
+      this.#findings.add("page-invalid", where, `page ${page}: a branch page without elements`);
     for (let i = 0; i < count; i++) {
       const before = i === 0 ? low : first + i - 1;
       const order =
@@ -171,6 +176,12 @@ export class Tree {
         this.#outOfOrder(where, i, keyHex(this.#candidates, branches, first + i));
     }
     return { page, first, count, high, child: 0 };
+  }
+
+  #checkLayout(run: number, page: number, bucket: string): void {
+    if ((this.#candidates.runs.get(run, RUN.KIND) & NOT_CONTIGUOUS) === 0) return;
+    const text = `page ${page}: its elements do not lie one after the other`;
+    this.#findings.add("page-layout", { ...this.#where(page), bucket }, text);
   }
 
   /** Checks a leaf's keys against each other, the last leaf's and the branch elements around it; its last element. */
@@ -214,6 +225,6 @@ export class Tree {
     key: string,
   ): void {
     const text = `element ${i} of page ${where.page} is out of order: key ${key}`;
-    this.#findings.error("key-order", { ...where, key }, text);
+    this.#findings.add("key-order", { ...where, key }, text);
   }
 }
