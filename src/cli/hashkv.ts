@@ -97,7 +97,17 @@ async function printMemberHashes(command: Command, flags: Flags, context: Contex
     log,
   });
   context.stdout.write(writeOut(printableMemberHashes(rows), flags.writeOut, tableLines(context)));
+  const failure = thrownBy(() => requireAgreement(rows));
   for (const { answer, name } of rows)
-    if (answer instanceof HoldfastError) log.warn(`no hash of ${name}: ${answer.message}`);
-  requireAgreement(rows);
+    if (answer instanceof HoldfastError && answer !== failure)
+      log.warn(`no hash of ${name}: ${answer.message}`);
+  if (failure !== undefined) throw failure;
+}
+
+function thrownBy(work: () => void): unknown {
+  try {
+    return void work();
+  } catch (error) {
+    return error;
+  }
 }
