@@ -130,3 +130,13 @@ test("an interrupted command exits with 128 and the signal's number", async () =
   const { status, stderr } = await runCommand(["inspect", "-"], { signal: stop.signal });
   assert.deepEqual([status, stderr], [143, "Error: interrupted by SIGTERM\n"]);
 });
+
+test("colors are for terminals, and for nobody with NO_COLOR or a dumb terminal", async () => {
+  const error = async (env: Record<string, string>) =>
+    (await runCommand(["versin"], { terminal: true, env })).stderr;
+  assert.match(await error({ TERM: "xterm" }), /^\u001b\[1;31mError: \u001b\[0munknown/);
+  assert.match(await error({ TERM: "xterm", NO_COLOR: "" }), /^\u001b/);
+  for (const env of [{ TERM: "dumb" }, { TERM: "xterm", NO_COLOR: "1" }])
+    assert.match(await error(env), /^Error: unknown/);
+  assert.match((await runCommand(["versin"], { env: { TERM: "xterm" } })).stderr, /^Error: /);
+});

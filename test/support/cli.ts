@@ -11,7 +11,7 @@ export interface CommandWorld {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: Uint8Array;
   readonly signal?: AbortSignal;
-  /** Standard output says that it is a terminal. */
+  /** Standard output and standard error say that they are a terminal. */
   readonly terminal?: boolean;
 }
 
@@ -21,8 +21,9 @@ export async function runCommand(
   world: CommandWorld = {},
 ): Promise<CommandResult> {
   const { env = {}, input = new Uint8Array(), signal = new AbortController().signal } = world;
-  const stdout = Object.assign(new PassThrough(), { isTTY: world.terminal === true });
-  const stderr = new PassThrough();
+  const isTTY = world.terminal === true;
+  const stdout = Object.assign(new PassThrough(), { isTTY });
+  const stderr = Object.assign(new PassThrough(), { isTTY });
   const out = text(stdout);
   const err = text(stderr);
   const status = await run(argv, { env, stdin: Readable.from([input]), stdout, stderr, signal });
