@@ -37,6 +37,9 @@ export function decodeKeyValue(bytes: Uint8Array): KeyValue {
   };
 }
 
+/** etcd knows six. */
+const MOST_FIELDS = 64;
+
 /** A signed 64-bit value of two unsigned halves. */
 export function int64(hi: number, lo: number): bigint {
   return BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo));
@@ -65,16 +68,19 @@ export class KeyValueFields {
   #hi = 0;
   #lo = 0;
 
-  /** Fills the fields from bytes[at, end); false when they are no KeyValue. Unknown fields are passed over, as etcd does. */
+  /**
+   * Fills the fields from bytes[at, end); false when they are no KeyValue. Unknown fields are passed over, as etcd does,
+   * but no more than MOST_FIELDS: a decoding never costs more than a short while, however long the value is.
+   */
   decode(bytes: Uint8Array, at: number, end: number): boolean {
     this.keyAt = this.valueAt = at;
     this.keyLength = this.valueLength = 0;
     this.createHi = this.createLo = this.modHi = this.modLo = 0;
     this.versionHi = this.versionLo = this.leaseHi = this.leaseLo = 0;
-    while (at < end) {
+    for (let fields = 0; at < end; fields++) {
       this.stoppedAt = at;
       at = this.#varint(bytes, at, end);
-      if (at < 0 || this.#hi !== 0) return false;
+      if (at < 0 || this.#hi !== 0 || fields === MOST_FIELDS) return false;
       const field = this.#lo >>> 3;
       const wire = this.#lo & 7;
       if (field === 0) return false;
