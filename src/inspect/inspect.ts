@@ -1,5 +1,6 @@
 import { decodeMeta, readMeta, type Meta } from "../format/bbolt/meta.ts";
 import { fastCrc32c } from "../io/crc32c.ts";
+import { unlessAborted } from "../io/patience.ts";
 import { randomUint32 } from "../io/random.ts";
 import { createSha256, type Sha256 } from "../io/sha256.ts";
 import type { ByteSource, Sink } from "../io/source.ts";
@@ -145,7 +146,8 @@ class Pass {
   }
 
   async conclude(): Promise<Inspection> {
-    await this.#written;
+    const { signal } = this.#options;
+    await (signal === undefined ? this.#written : unlessAborted(this.#written, signal));
     const sha256 = await this.#sha256.digest();
     if (this.#failure !== undefined) throw this.#failure.cause;
     const ending: Ending = {

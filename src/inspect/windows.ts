@@ -1,3 +1,4 @@
+import { unlessAborted } from "../io/patience.ts";
 import type { ByteSource } from "../io/source.ts";
 
 /** Bytes read at a time: large enough that system calls and hand-overs cost nothing. */
@@ -29,15 +30,17 @@ export async function* readPieces(
 ): AsyncGenerator<Piece> {
   const pool = new Pool();
   let start = 0;
-  let next = readPiece(source, await pool.take(), start, pool);
-  for (;;) {
-    const piece = await next;
-    signal?.throwIfAborted();
-    if (piece === undefined) return;
-    start += piece.bytes.length;
-    next = pool.take().then((memory) => readPiece(source, memory, start, pool));
+  const begin = (): Promise<Piece | undefined> => {
+    const next = pool.take().then((memory) => readPiece(source, memory, start, pool));
     // Whoever stops early never awaits the piece that is under way: its failure is then nobody's news.
     next.catch(() => {});
+    return next;
+  };
+  for (let next = begin(); ;) {
+    const piece = await (signal === undefined ? next : unlessAborted(next, signal));
+    if (piece === undefined) return;
+    start += piece.bytes.length;
+    next = begin();
     yield piece;
   }
 }
