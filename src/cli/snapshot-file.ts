@@ -20,6 +20,8 @@ export async function openSnapshot(
 ): Promise<OpenSnapshot> {
   const stream = file === "-" ? stdin : await openPipe(file);
   if (stream === undefined) return namedSource(file, await fileSource(file));
+  // Whoever reads gets the error; without a listener one that comes between two readings would end the process.
+  stream.on("error", () => {});
   const stop = (): void => void stream.destroy(signal.reason as Error);
   // The iterator tells of it, but listens only from the first read on.
   stream.on("error", () => {});
