@@ -15,6 +15,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   const pipe = new Interruption("SIGPIPE", constants.signals.SIGPIPE);
   stop.abort(error.code === "EPIPE" ? pipe : Object.assign(error, { path: "standard output" }));
 });
+// Nobody reads the events: the work goes on, and the exit status still tells how it ended.
+process.stderr.on("error", () => {});
 
 const { env, stdin, stdout, stderr } = process;
 process.exit(await run(process.argv.slice(2), { signal: stop.signal, env, stdin, stdout, stderr }));

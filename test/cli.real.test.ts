@@ -75,6 +75,16 @@ test("a reader that goes away is no error: no message, and status 141", async ()
   assert.deepEqual([stdout, stderr], ["141\n", ""]);
 });
 
+test("nobody reading standard error changes nothing", async () => {
+  const { stdout } = await run("bash", [
+    "-c",
+    '{ "$1" snapshot status /nowhere 2>&3; echo "$?"; } 3> >(true)',
+    "bash",
+    BIN,
+  ]);
+  assert.equal(stdout, "1\n");
+});
+
 test("a full disk under standard output is an error", async (t) => {
   if (process.platform !== "linux") return t.skip("needs /dev/full");
   const { stdout, stderr } = await run("sh", [
