@@ -19,7 +19,7 @@ export function failureOf(error: unknown, command: string): Failure | undefined 
     return { exitStatus: error.exitStatus, code: "interrupted", message, hint: undefined };
   }
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return undefined;
+    if (error.exitCode === 0 || error.code === "commander.help") return undefined;
     return failureOf(commandLineError(error, command), command);
   }
   const known = error instanceof HoldfastError ? error : unforeseen(error);

@@ -69,7 +69,9 @@ function adopt(command: Command, context: Context): void {
     })
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
-      writeErr: () => {},
+      // What is left to it is the help of a family that was called without a command.
+      writeErr: (text) => void stdout.write(text),
+      outputError: () => {},
       getOutHelpWidth: () => ("columns" in stdout && Number(stdout.columns)) || 100,
     });
   addSwitchesOff(command);

@@ -5,7 +5,15 @@ import { Interruption } from "./context.ts";
 import { VERBS } from "./verbs.ts";
 
 test("without a command, or with a family alone, the help is the result", async () => {
-  for (const argv of [[], ["--help"], ["help"], ["snapshot"], ["help", "snapshot"]]) {
+  for (const argv of [
+    [],
+    ["--help"],
+    ["help"],
+    ["snapshot"],
+    ["help", "snapshot"],
+    ["snapshot", "--debug"],
+    ["--log-format=json"],
+  ]) {
     const { status, stdout, stderr } = await runCommand(argv);
     assert.deepEqual([status, stderr], [0, ""], argv.join(" "));
     assert.match(stdout, /^Usage: holdfast/);
