@@ -24,7 +24,7 @@ async function demo(folder: string): Promise<void> {
   step("A cluster begins: a real etcd on loopback, with an empty data dir.");
   const lost = await boot(place);
   step(
-    `It fills with ${OBJECTS} objects as Kubernetes keeps them; some are changed, some deleted.`,
+    `It fills with ${OBJECTS.toLocaleString("en")} objects as Kubernetes keeps them; some are changed, some deleted.`,
   );
   await fill(clientURL, { keys: OBJECTS, seed: 1 });
   remark("done by this program, over gRPC");
