@@ -185,6 +185,94 @@ export const ERRORS = {
     meaning: "The snapshot's SHA-256 is not that of its bytes.",
     remedy: "Copy it again from where it was taken to, or use another snapshot.",
   },
+  "store-url": {
+    exit: 20,
+    meaning:
+      "The URL of a store cannot be used: an unknown kind or parameter, a missing piece, or a secret in it.",
+    remedy:
+      "Write it as docs/stores.md shows for this kind of store; secrets belong into the environment or into files.",
+  },
+  "object-key": {
+    exit: 21,
+    meaning: "The name of an object is not one that every store can hold, or clashes with another.",
+    remedy:
+      "Use letters, digits, and . _ - between them. A store with other names in it was not written by Holdfast.",
+  },
+  "object-exists": {
+    exit: 22,
+    meaning: "The store holds an object of this name already, and nothing is ever overwritten.",
+    remedy:
+      "Run it again: names are drawn anew each time. It also means that somebody else writes here.",
+  },
+  "object-missing": {
+    exit: 23,
+    meaning: "The store holds no object of this name.",
+    remedy:
+      "Look at what is there with `holdfast list`; somebody or a lifecycle rule may have removed it.",
+  },
+  "object-locked": {
+    exit: 24,
+    meaning: "The object is locked against deletion, and the time of the lock is not over.",
+    remedy:
+      "Wait until the date that the message names; that it cannot be removed earlier is what the lock is for.",
+  },
+  "store-full": {
+    exit: 25,
+    meaning: "The store has no room left, or a quota is used up.",
+    remedy: "Free some space there, or prune. Nothing half written was left behind.",
+  },
+  "store-refused": {
+    exit: 26,
+    meaning: "The store knows who asks, or could not tell, and does not allow this.",
+    remedy:
+      "Grant the permission that the message names, or check the credentials; `holdfast store check` tries all of them.",
+  },
+  "store-read-only": {
+    exit: 27,
+    meaning: "The store can be read but not written.",
+    remedy: "Mount or open it for writing; reading and restoring from it works as it is.",
+  },
+  "store-unreachable": {
+    exit: 28,
+    meaning: "The store did not answer, broke off, or kept failing for as long as was waited.",
+    remedy: "Check name, port, proxy and firewall; run it again when the store is well.",
+  },
+  "store-throttled": {
+    exit: 29,
+    meaning: "The store kept asking for slower requests for as long as was waited.",
+    remedy: "Run it again later, or with --limit-upload and --limit-download.",
+  },
+  "store-misconfigured": {
+    exit: 30,
+    meaning:
+      "What was said about the store does not fit it: bucket, region, certificate, host key, clock, missing credentials.",
+    remedy:
+      "Correct what the message names; `holdfast store check` explains one thing after the other.",
+  },
+  "store-wrong-answer": {
+    exit: 31,
+    meaning:
+      "The store answered what it must not: another length than it announced, an order that is none.",
+    remedy:
+      "Look at what stands between here and the store (proxy, gateway, cache), and at its version.",
+  },
+  "store-unsupported": {
+    exit: 32,
+    meaning: "The store cannot do what was asked of it.",
+    remedy:
+      "See what it can do with `holdfast store check`; choose other parameters, or another store.",
+  },
+  "store-not-there": {
+    exit: 33,
+    meaning:
+      "The store can be reached, but holds nothing of what must be in it: a disk that is not mounted, a wrong prefix.",
+    remedy: "Mount the disk or correct the URL; a new repository is made with `holdfast init`.",
+  },
+  "too-few-stores": {
+    exit: 34,
+    meaning: "Fewer stores hold the object than --required asks for.",
+    remedy: "See to the stores that the message names, and run it again.",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;
