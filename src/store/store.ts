@@ -1,4 +1,6 @@
 /** What a store promises, whatever it is made of. It knows keys and bytes, nothing about backups. */
+import type { Log } from "../io/log.ts";
+import type { Persistence } from "./retry.ts";
 
 /** An object at rest. */
 export interface ObjectInfo {
@@ -44,7 +46,7 @@ export interface Waiting {
  * Where bytes rest. Durable before `put` resolves; read-after-write; no partial object is ever visible under its key.
  * Every call really stops when its signal aborts, and throws the signal's reason. Errors are HoldfastErrors: "object-exists",
  * "object-missing", "store-full", "store-refused" (with the permission's name where known), "store-unreachable",
- * "store-misconfigured" …; a driver marks those worth trying again by `isTransient`.
+ * "store-misconfigured" …; a driver marks those worth trying again (`failure.ts`).
  */
 export interface Store extends AsyncDisposable {
   /** As it was opened, without secrets: safe to print. */
@@ -69,14 +71,26 @@ export interface Store extends AsyncDisposable {
 }
 
 /** Makes a store of a parsed URL; the only way drivers are reached. `src/store/open.ts` is the only importer of drivers. */
-export type Driver = (location: StoreLocation) => Promise<Store>;
+export type Driver = (location: StoreLocation, tools: DriverTools) => Promise<Store>;
 
-/** A store's URL, taken apart and checked by `open.ts`: no secrets, no unknown parameters. */
+/** What a driver gets beside the place. */
+export interface DriverTools {
+  /** For attempts that failed and for what was chosen without being asked; never a secret. */
+  readonly log: Log;
+  /** How a put goes on after a failure, part by part. Calls that can be repeated as a whole are retried outside. */
+  readonly persistence: Persistence;
+}
+
+export const SCHEMES = ["file", "s3", "gs", "azblob", "sftp", "rsync", "rsync+ssh"] as const;
+export type Scheme = (typeof SCHEMES)[number];
+
+/** A store's URL, taken apart and checked by `location.ts`: no secrets, no unknown parameters. */
 export interface StoreLocation {
   /** As it was given. */
   readonly url: string;
-  readonly scheme: "file" | "s3" | "gs" | "azblob" | "sftp" | "rsync" | "rsync+ssh";
+  readonly scheme: Scheme;
   readonly user: string | undefined;
+  /** Bucket (s3, gs), account (azblob) or host, without the brackets of an IPv6 address; "" for file. */
   readonly host: string;
   readonly port: number | undefined;
   /** Decoded, without a leading slash; for file an absolute path. */
