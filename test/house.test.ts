@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   io: ["format"],
   etcd: ["format", "io", "policy"],
   inspect: ["format", "io"],
+  store: ["format", "io"],
   backup: ["format", "policy", "io", "etcd", "inspect"],
   restore: ["format", "io", "inspect"],
   cli: ["format", "policy", "io", "etcd", "inspect", "backup", "restore"],
