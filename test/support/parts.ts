@@ -4,12 +4,21 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, glob, mkdir, mkdtemp, readFile, readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { output } from "./program.ts";
 
-export type PartName = "etcd-3.4" | "etcd-3.5" | "etcd-3.6" | "etcd-3.7" | "bbolt" | "certs";
+export type PartName =
+  | "etcd-3.4"
+  | "etcd-3.5"
+  | "etcd-3.6"
+  | "etcd-3.7"
+  | "bbolt"
+  | "certs"
+  | "age"
+  | "age-1.1"
+  | "stock";
 
 interface Recipe {
   /** What goes into the key besides the recipe itself: any change builds anew. */
@@ -22,7 +31,13 @@ const CACHE = fileURLToPath(new URL("../../.cache/parts/", import.meta.url));
 const MODULES = fileURLToPath(new URL("../parts/", import.meta.url));
 const GO_FLAGS = ["-mod=readonly", "-trimpath", "-ldflags=-s -w"];
 const ENV = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" };
-const DEBIAN_ETCD = { version: "3.4.23", packages: ["etcd-server", "etcd-client"] };
+const AS_IS = { recursive: true, verbatimSymlinks: true };
+/** What `zstd`, `gpg` and `ssh-keygen` need, down to the libraries that a small system may lack. */
+const STOCK_PACKAGES = [
+  ...["zstd", "liblz4-1", "liblzma5", "openssh-client", "libselinux1", "libpcre2-8-0", "libssl3"],
+  ...["gpg", "gpg-agent", "gpgconf", "libassuan0", "libgcrypt20", "libgpg-error0", "libnpth0"],
+  ...["libreadline8", "libsqlite3-0", "libbz2-1.0", "libtinfo6", "zlib1g"],
+];
 
 /** Runs one of the machine's own programs. */
 async function tool(command: string, args: readonly string[], cwd = "."): Promise<string> {
@@ -50,11 +65,11 @@ function goModule(name: PartName, target: "tool" | "."): Recipe {
   };
 }
 
-/** etcd 3.4 cannot be built by today's Go; Debian still ships it. The packages are unpacked, not installed. */
-function debianPackages(version: string, packages: readonly string[]): Recipe {
+/** Debian's own builds, unpacked into `bin` and `lib` beside it, not installed. */
+function debianPackages(packages: readonly string[], check: VersionCheck): Recipe {
   return {
     ingredients: async () =>
-      JSON.stringify([version, packages, await tool("dpkg", ["--print-architecture"])]),
+      JSON.stringify([check, packages, await tool("dpkg", ["--print-architecture"])]),
     async build(folder, bin) {
       // as root apt-get would drop to a user who may not write here
       const download = ["-o", "APT::Sandbox::User=root", "download", ...packages];
@@ -62,25 +77,51 @@ function debianPackages(version: string, packages: readonly string[]): Recipe {
         await tool("apt-get", ["update"]);
         await tool("apt-get", download, folder);
       });
+      const unpacked = join(folder, "unpacked");
       for (const file of await readdir(folder)) {
-        if (file.endsWith(".deb"))
-          await tool("dpkg", ["-x", join(folder, file), join(folder, "unpacked")]);
+        if (file.endsWith(".deb")) await tool("dpkg", ["-x", join(folder, file), unpacked]);
       }
-      await cp(join(folder, "unpacked", "usr", "bin"), bin, { recursive: true });
-      const found = await output(join(bin, "etcd"), ["--version"]);
-      if (!found.includes(`etcd Version: ${version}\n`))
-        throw new Error(`wanted etcd ${version} from Debian's packages, found ${found}`);
+      await cp(join(unpacked, "usr", "bin"), bin, AS_IS);
+      for await (const library of glob("{,usr/}lib/*/*.so.*", { cwd: unpacked }))
+        await cp(join(unpacked, library), join(bin, "..", "lib", basename(library)), AS_IS);
+      await checkVersion(bin, check);
     },
   };
 }
 
+/** The environment for programs of a part that brings its libraries. */
+export function withLibraries(bin: string): NodeJS.ProcessEnv {
+  return { ...process.env, LD_LIBRARY_PATH: join(bin, "..", "lib") };
+}
+
+/** What one of a part's programs has to write. */
+interface VersionCheck {
+  readonly command: readonly [program: string, ...args: string[]];
+  readonly wanted: string;
+}
+
+async function checkVersion(bin: string, { command, wanted }: VersionCheck): Promise<void> {
+  const [program, ...args] = command;
+  const found = await output(join(bin, program), args, { env: withLibraries(bin) });
+  if (!found.includes(wanted))
+    throw new Error(`wanted ${wanted} from Debian's packages, found ${found}`);
+}
+
 const RECIPES: Record<PartName, Recipe> = {
-  "etcd-3.4": debianPackages(DEBIAN_ETCD.version, DEBIAN_ETCD.packages),
+  // today's Go cannot build it; Debian still ships it
+  "etcd-3.4": debianPackages(["etcd-server", "etcd-client"], {
+    command: ["etcd", "--version"],
+    wanted: "etcd Version: 3.4.23\n",
+  }),
   "etcd-3.5": goModule("etcd-3.5", "tool"),
   "etcd-3.6": goModule("etcd-3.6", "tool"),
   "etcd-3.7": goModule("etcd-3.7", "tool"),
   bbolt: goModule("bbolt", "."),
   certs: goModule("certs", "."),
+  age: goModule("age", "tool"),
+  // the oldest reader that still matters
+  "age-1.1": debianPackages(["age"], { command: ["age", "--version"], wanted: "1.1.1" }),
+  stock: debianPackages(STOCK_PACKAGES, { command: ["zstd", "--version"], wanted: "v1.5" }),
 };
 
 const asked = new Map<PartName, Promise<string>>();
