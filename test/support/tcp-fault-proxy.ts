@@ -1,0 +1,181 @@
+/**
+ * A TCP proxy of ours between a driver and its real server, for protocols that we cannot read (SSH, rsync, TLS). It
+ * breaks connections after exact numbers of bytes; which connection is broken how is said by rules, never by chance.
+ */
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface TcpFault {
+  /** Bytes towards the server ("up") or the client ("down") are counted. */
+  readonly direction: "up" | "down";
+  /** So many pass unbroken. */
+  readonly afterBytes: number;
+  /**
+   * `reset`: both connections are reset. `close`: both are closed in an orderly way. `stall`: nothing passes any more
+   * in that direction; the connections stay. `flip`: the next bit is another one, all else passes. `drip`: from there
+   * on one drop of `dripBytes` every `dripMs`.
+   */
+  readonly kind: "reset" | "close" | "stall" | "flip" | "drip";
+  readonly dripBytes?: number;
+  readonly dripMs?: number;
+}
+
+export interface TcpRule {
+  /** So many connections pass unbroken first. */
+  readonly skip?: number;
+  /** So many are broken; one when left out. */
+  readonly times?: number;
+  readonly fault: TcpFault;
+}
+
+export interface TcpFaultProxy extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** Connections that came so far. */
+  readonly connections: number;
+  /** For connections that come from now on; the first rule that still holds is taken. */
+  inject(rule: TcpRule): { readonly applied: number };
+  /** Resets every connection that is open now. */
+  resetAll(): void;
+  /** Takes all rules back. */
+  heal(): void;
+}
+
+interface ActiveRule extends TcpRule {
+  passed: number;
+  applied: number;
+}
+
+/** Starts a proxy in front of `host:port`. */
+export async function tcpFaultProxy(target: {
+  readonly host?: string;
+  readonly port: number;
+}): Promise<TcpFaultProxy> {
+  const rules: ActiveRule[] = [];
+  const open = new Set<Socket>();
+  let connections = 0;
+  const keep = (socket: Socket): void => {
+    open.add(socket);
+    socket.setNoDelay(true);
+    socket.on("error", () => {});
+    socket.on("close", () => open.delete(socket));
+  };
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    connections++;
+    const fault = ruleFor(rules);
+    const upstream = connect({ host: target.host ?? "127.0.0.1", port: target.port });
+    upstream.allowHalfOpen = true;
+    keep(client);
+    keep(upstream);
+    const pair = { client, upstream };
+    void carry(client, upstream, fault?.direction === "up" ? fault : undefined, pair);
+    void carry(upstream, client, fault?.direction === "down" ? fault : undefined, pair);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const resetAll = (): void => {
+    for (const socket of open) socket.resetAndDestroy();
+  };
+  return {
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
+    inject(rule) {
+      const active = { ...rule, passed: 0, applied: 0 };
+      rules.push(active);
+      return active;
+    },
+    resetAll,
+    heal: () => void rules.splice(0),
+    async [Symbol.asyncDispose]() {
+      resetAll();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function ruleFor(rules: readonly ActiveRule[]): TcpFault | undefined {
+  for (const rule of rules) {
+    if (rule.applied >= (rule.times ?? 1)) continue;
+    if (rule.passed++ < (rule.skip ?? 0)) continue;
+    rule.applied++;
+    return rule.fault;
+  }
+  return undefined;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly upstream: Socket;
+}
+
+/** Carries one direction to its end; whatever happens to it happens to the other one too. */
+async function carry(
+  from: Socket,
+  to: Socket,
+  fault: TcpFault | undefined,
+  pair: Pair,
+): Promise<void> {
+  try {
+    let passed = 0;
+    // half of a connection may end before the other: reading to the end must not destroy it
+    for await (const bytes of from.iterator({ destroyOnReturn: false })) {
+      await send(to, fault, bytes, passed, pair);
+      passed += bytes.length;
+    }
+    to.end();
+  } catch {
+    for (const socket of [pair.client, pair.upstream]) socket.resetAndDestroy();
+  }
+}
+
+async function send(
+  to: Socket,
+  fault: TcpFault | undefined,
+  bytes: Buffer,
+  passed: number,
+  pair: Pair,
+): Promise<void> {
+  const room = fault === undefined ? bytes.length : Math.max(0, fault.afterBytes - passed);
+  await write(to, bytes.subarray(0, room));
+  if (fault === undefined || room >= bytes.length) return;
+  await strike(to, fault, bytes.subarray(room), passed + room === fault.afterBytes, pair);
+}
+
+/** `first` tells that the fault begins with these bytes. */
+async function strike(
+  to: Socket,
+  fault: TcpFault,
+  bytes: Buffer,
+  first: boolean,
+  pair: Pair,
+): Promise<void> {
+  switch (fault.kind) {
+    case "reset":
+      throw new Error("reset as the rule says");
+    case "close":
+      for (const socket of [pair.client, pair.upstream]) socket.end();
+      await once(to, "close");
+      return;
+    case "stall":
+      await once(to, "close");
+      return;
+    case "flip":
+      if (first) bytes[0]! ^= 1;
+      return write(to, bytes);
+    case "drip":
+      for (let at = 0; at < bytes.length && !to.destroyed; at += fault.dripBytes ?? 1) {
+        await write(to, bytes.subarray(at, at + (fault.dripBytes ?? 1)));
+        await sleep(fault.dripMs ?? 1);
+      }
+  }
+}
+
+async function write(to: Socket, bytes: Buffer): Promise<void> {
+  if (bytes.length === 0 || to.write(bytes)) return;
+  await Promise.race([once(to, "drain"), once(to, "close")]);
+}
