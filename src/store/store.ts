@@ -56,9 +56,13 @@ export interface Store extends AsyncDisposable {
   /**
    * Stores what `body` yields, of any length, in bounded memory. When `body` throws, or anything fails, nothing becomes
    * visible and nothing is left that costs money (parts are aborted). The yielded bytes may be reused after the next step.
+   * A body that never goes on must not keep an aborted put alive (`io/abortable.ts`).
    */
   put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectInfo>;
-  /** The object's bytes, or a part of them. "object-missing" when there is none; a body that breaks off throws. */
+  /**
+   * The object's bytes, or a part of them: nothing where the object ends before `offset`. "object-missing" when there
+   * is none; a body that breaks off throws.
+   */
   get(key: string, options: GetOptions): AsyncIterable<Uint8Array>;
   /** undefined when there is none. */
   stat(key: string, options: Waiting): Promise<ObjectInfo | undefined>;
