@@ -273,6 +273,66 @@ export const ERRORS = {
     meaning: "Fewer stores hold the object than --required asks for.",
     remedy: "See to the stores that the message names, and run it again.",
   },
+  "packed-damaged": {
+    exit: 10,
+    meaning: "Compressed bytes are cut short, altered, or expand to more than they may.",
+    remedy:
+      "Use another copy of the backup, or another backup; `holdfast verify` tells which hold.",
+  },
+  "sealed-damaged": {
+    exit: 10,
+    meaning: "Sealed bytes are cut short or altered, or were never sealed in a form known here.",
+    remedy:
+      "Use another copy of the backup, or another backup; `holdfast verify` tells which hold.",
+  },
+  "no-random-access": {
+    exit: 1,
+    meaning:
+      "The bytes can be read from their start only: sealed with OpenPGP, or compressed without a seek table.",
+    remedy: "Fetch the whole with `holdfast cat`, or seal with age.",
+  },
+  "recipients-unusable": {
+    exit: 128,
+    meaning:
+      "What was given as recipients holds none, or some that cannot be used, or not together.",
+    remedy:
+      "Give a file with age or SSH public keys, one a line, or with OpenPGP public keys; post-quantum ones stand alone.",
+  },
+  "identity-unusable": {
+    exit: 128,
+    meaning: "What was given as an identity is none, or its passphrase is missing or wrong.",
+    remedy:
+      "Give an age identity file, an OpenSSH private key or an OpenPGP private key, and its passphrase.",
+  },
+  "no-identity-matches": {
+    exit: 14,
+    meaning: "None of the given identities belongs to a recipient that the backup was sealed to.",
+    remedy: "Give another identity; `holdfast show ID` lists the recipients by their fingerprints.",
+  },
+  "signing-key-unusable": {
+    exit: 128,
+    meaning: "What was given as a signing key is none, or its passphrase is missing or wrong.",
+    remedy:
+      "Give an Ed25519 private key in OpenSSH's format: `holdfast init` and `ssh-keygen -t ed25519` make one.",
+  },
+  "allowed-signers-unusable": {
+    exit: 128,
+    meaning: "The file of allowed signers holds none, or says something that is not understood.",
+    remedy:
+      'Give lines of the form: NAME namespaces="holdfast" ssh-ed25519 AAAA…, as ssh-keygen(1) describes them.',
+  },
+  "signature-invalid": {
+    exit: 15,
+    meaning:
+      "A signature is not of the bytes it stands beside, or not in the one form that is accepted.",
+    remedy: "Do not trust the object. Look at who can write to the store, and use another backup.",
+  },
+  "signer-unknown": {
+    exit: 16,
+    meaning: "A signature is good, but whose key made it is not among the allowed signers.",
+    remedy:
+      "If the fingerprint is one of yours, add its key to the allowed signers; if not, do not trust the object.",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;
