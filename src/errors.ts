@@ -333,6 +333,51 @@ export const ERRORS = {
     remedy:
       "If the fingerprint is one of yours, add its key to the allowed signers; if not, do not trust the object.",
   },
+  "repository-exists": {
+    exit: 50,
+    meaning: "There is a repository at this place already, and nothing is ever overwritten.",
+    remedy: "Use it as it is, or choose another prefix for a new one.",
+  },
+  "format-newer": {
+    exit: 51,
+    meaning: "The repository, or a document in it, was written by a newer Holdfast than this one.",
+    remedy: "Install a newer Holdfast; what is there is not harmed.",
+  },
+  "document-invalid": {
+    exit: 52,
+    meaning:
+      "A document of the repository (manifest, evidence, pin, holdfast.json) does not follow its format, or says that it is another's.",
+    remedy:
+      "Do not trust it. Look at who can write to the store, use another backup, and fetch a good copy with `holdfast copy`.",
+  },
+  "signature-missing": {
+    exit: 53,
+    meaning: "A backup has no signature beside its manifest, so nobody knows who made it.",
+    remedy:
+      "Use a signed one. If it was made without a signing key and you know where it comes from, say so with the flag that the message names.",
+  },
+  "backup-unknown": {
+    exit: 54,
+    meaning: "No backup fits what was asked for, or more than one does.",
+    remedy: "Look at what is there with `holdfast list`, and give more of the ID.",
+  },
+  "backup-damaged": {
+    exit: 55,
+    meaning: "A backup in the store is not what its manifest says, or cannot be restored.",
+    remedy:
+      "Fetch a good copy from another store with `holdfast copy`, or take another backup; older ones may hold.",
+  },
+  "backup-protected": {
+    exit: 56,
+    meaning:
+      "The backup is pinned, locked, the newest, or the last one that was proven, and is not removed.",
+    remedy: "Unpin it, take or verify another one first, or leave it where it is.",
+  },
+  "consent-missing": {
+    exit: 57,
+    meaning: "Something would be deleted or replaced, and nobody has said yes to that.",
+    remedy: "Look at what would happen with --dry-run, then give --yes.",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;
