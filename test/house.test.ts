@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   etcd: ["format", "io", "policy"],
   inspect: ["format", "io"],
   store: ["format", "io"],
+  pack: ["format", "io"],
   backup: ["format", "policy", "io", "etcd", "inspect"],
   restore: ["format", "io", "inspect"],
   cli: ["format", "policy", "io", "etcd", "inspect", "backup", "restore"],

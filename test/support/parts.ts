@@ -33,11 +33,9 @@ const GO_FLAGS = ["-mod=readonly", "-trimpath", "-ldflags=-s -w"];
 const ENV = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" };
 const AS_IS = { recursive: true, verbatimSymlinks: true };
 /** What `zstd`, `gpg` and `ssh-keygen` need, down to the libraries that a small system may lack. */
-const STOCK_PACKAGES = [
-  ...["zstd", "liblz4-1", "liblzma5", "openssh-client", "libselinux1", "libpcre2-8-0", "libssl3"],
-  ...["gpg", "gpg-agent", "gpgconf", "libassuan0", "libgcrypt20", "libgpg-error0", "libnpth0"],
-  ...["libreadline8", "libsqlite3-0", "libbz2-1.0", "libtinfo6", "zlib1g"],
-];
+const STOCK_PACKAGES =
+  "zstd liblz4-1 liblzma5 openssh-client libselinux1 libpcre2-8-0 libssl3 gpg gpg-agent gpgconf libassuan0 " +
+  "libgcrypt20 libgpg-error0 libnpth0 libreadline8 libsqlite3-0 libbz2-1.0 libtinfo6 zlib1g";
 
 /** Runs one of the machine's own programs. */
 async function tool(command: string, args: readonly string[], cwd = "."): Promise<string> {
@@ -121,7 +119,10 @@ const RECIPES: Record<PartName, Recipe> = {
   age: goModule("age", "tool"),
   // the oldest reader that still matters
   "age-1.1": debianPackages(["age"], { command: ["age", "--version"], wanted: "1.1.1" }),
-  stock: debianPackages(STOCK_PACKAGES, { command: ["zstd", "--version"], wanted: "v1.5" }),
+  stock: debianPackages(STOCK_PACKAGES.split(" "), {
+    command: ["zstd", "--version"],
+    wanted: "v1.5",
+  }),
 };
 
 const asked = new Map<PartName, Promise<string>>();

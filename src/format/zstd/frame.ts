@@ -36,15 +36,12 @@ const END: Step = { bytes: 0, kind: "end" };
 interface Position {
   /** Bytes before the last ones that were looked at. */
   offset: number;
-  /** The open frame is data, not one to pass over. */
-  data: boolean;
 }
 
 function* walk(position: Position): Generator<Step, never, Uint8Array> {
   for (;;) {
     const magic = u32le(yield look(4), 0);
-    position.data = (magic & 0xfffffff0) >>> 0 !== SKIPPABLE_MAGIC;
-    if (!position.data) yield pass(u32le(yield look(4), 0));
+    if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) yield pass(u32le(yield look(4), 0));
     else if (magic === MAGIC) yield* walkFrame(position);
     else throw damaged(position, "no zstd frame begins here");
     yield END;
@@ -103,17 +100,9 @@ function damaged({ offset }: Position, what: string): HoldfastError {
   );
 }
 
-/** A stretch of a piece that belongs to one frame. */
-export interface Cut {
-  /** The first byte of the piece that is not part of it. */
-  readonly end: number;
-  /** The frame is data, not one to pass over. While too little of it is seen to tell, it counts as data. */
-  readonly data: boolean;
-}
-
 /** Follows a zstd stream in pieces of any size, which are handed in once, cut by cut. */
 export class FrameCutter {
-  readonly #position: Position = { offset: 0, data: true };
+  readonly #position: Position = { offset: 0 };
   readonly #walk = walk(this.#position);
   readonly #looked = new Uint8Array(16);
   #step: Step = this.#walk.next().value;
@@ -132,15 +121,15 @@ export class FrameCutter {
     return !this.#inside;
   }
 
-  /** From `from`, below the piece's length, to the end of the frame or of the piece. Throws "packed-damaged". */
-  cut(piece: Uint8Array, from: number): Cut {
+  /** Where the frame that goes on (or begins) at `from` ends in this piece, or the piece's length. Throws "packed-damaged". */
+  cut(piece: Uint8Array, from: number): number {
     const start = this.#seen - from;
     this.#inside = true;
     while (this.#inside && this.#seen - start < piece.length) {
       this.#take(piece, this.#seen - start);
       while (this.#done === this.#step.bytes && this.#inside) this.#advance();
     }
-    return { end: this.#seen - start, data: this.#position.data };
+    return this.#seen - start;
   }
 
   #take(piece: Uint8Array, at: number): void {

@@ -1,0 +1,100 @@
+import { promisify } from "node:util";
+import { constants, zstdCompress, type ZstdOptions } from "node:zlib";
+import { encodeSeekTable, type FrameSize } from "../format/zstd/seek-table.ts";
+import { abortable } from "../io/abortable.ts";
+import { unlessAborted } from "../io/patience.ts";
+
+/** Plain bytes of a frame: what has to be decompressed to read one byte at random. */
+const FRAME_BYTES = 4 << 20;
+/** Frames that are compressed at the same time, each on its own thread. */
+const IN_FLIGHT = 2;
+const OUTPUT_CHUNK_BYTES = 1 << 20;
+
+export interface PackOptions {
+  readonly signal: AbortSignal;
+  /** zstd's compression level, 1 to 22. */
+  readonly level?: number;
+}
+
+/** A frame on its way through a compressing thread. */
+interface Work {
+  readonly block: Block;
+  readonly packed: Promise<Uint8Array>;
+}
+
+/** Memory for a frame's plain bytes, used again and again. */
+interface Block {
+  readonly bytes: Uint8Array;
+  filled: number;
+}
+
+/**
+ * Compresses into zstd's seekable format: independent frames of 4 MiB with checksums, and behind them the seek table in
+ * a frame that stock `zstd -d` passes over. An empty input becomes one empty frame. Memory is that of a few frames. The
+ * same input does not promise the same output on another version of zstd.
+ */
+export async function* pack(
+  input: AsyncIterable<Uint8Array>,
+  { signal, level = 3 }: PackOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const frames: FrameSize[] = [];
+  const running: Work[] = [];
+  const free: Block[] = [];
+  async function finish({ block, packed }: Work): Promise<Uint8Array> {
+    const frame = await unlessAborted(packed, signal);
+    frames.push({ packed: frame.length, plain: block.filled });
+    free.push(block);
+    return frame;
+  }
+  for await (const block of fillBlocks(abortable(input, signal), free)) {
+    if (running.length === IN_FLIGHT) yield await finish(running.shift()!);
+    running.push(compress(block, level));
+  }
+  for (const work of running) yield await finish(work);
+  yield encodeSeekTable(frames);
+}
+
+function compress(block: Block, level: number): Work {
+  const packed = compressFrame(block.bytes.subarray(0, block.filled), level);
+  // Whoever waits for it hears of a failure; an abort may leave nobody waiting.
+  packed.catch(() => {});
+  return { block, packed };
+}
+
+const promised = promisify<Uint8Array, ZstdOptions, Uint8Array>(zstdCompress);
+
+function compressFrame(plain: Uint8Array, level: number): Promise<Uint8Array> {
+  const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = constants;
+  return promised(plain, {
+    params: { [ZSTD_c_compressionLevel]: level, [ZSTD_c_checksumFlag]: 1 },
+    pledgedSrcSize: plain.length,
+    chunkSize: OUTPUT_CHUNK_BYTES,
+  });
+}
+
+/** The input in blocks of a frame's size, the last one shorter; at least one. Takes its memory from `free` when it can. */
+async function* fillBlocks(
+  input: AsyncIterable<Uint8Array>,
+  free: Block[],
+): AsyncGenerator<Block, void, undefined> {
+  let block = takeBlock(free);
+  for await (const piece of input) {
+    for (let at = 0; at < piece.length;) {
+      if (block.filled === FRAME_BYTES) {
+        yield block;
+        block = takeBlock(free);
+      }
+      const part = piece.subarray(at, at + FRAME_BYTES - block.filled);
+      block.bytes.set(part, block.filled);
+      block.filled += part.length;
+      at += part.length;
+    }
+  }
+  yield block;
+}
+
+function takeBlock(free: Block[]): Block {
+  const block = free.pop() ?? { bytes: new Uint8Array(FRAME_BYTES), filled: 0 };
+  block.filled = 0;
+  return block;
+}
