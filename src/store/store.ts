@@ -10,6 +10,8 @@ export interface ObjectInfo {
   readonly size: number;
   /** Milliseconds since 1970 by the store's clock, where it tells. For sweeping leftovers by age, never for order. */
   readonly modifiedMs: number | undefined;
+  /** Until when it cannot be deleted, milliseconds since 1970. Only `stat` tells, and only where the store does. */
+  readonly lockedUntilMs?: number | undefined;
 }
 
 /** What a store can do, as far as its driver knows or has asked. */
