@@ -1,0 +1,69 @@
+/** Names for finished files: given once, for good, and never taken from somebody else. */
+import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** How a file got its name: `linked` is refused by the system when the name is taken, `renamed` only by a look before. */
+export type Published = "linked" | "renamed";
+
+/** What link(2) answers where the file system has no links. */
+const NO_LINKS = new Set(["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"]);
+
+/**
+ * Moves a finished file to its final name on the same file system. Throws the system's EEXIST when that is taken; the
+ * file is where it was then. Durable after a sync of the folder around it.
+ */
+export async function publishFile(from: string, to: string): Promise<Published> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (errno(error) === "EEXIST" && (await isSameFile(from, to))) {
+      // a network file system did it, and heard its own repetition refused
+    } else if (NO_LINKS.has(errno(error))) {
+      return publishByRename(from, to, error);
+    } else throw error;
+  }
+  await unlink(from);
+  return "linked";
+}
+
+async function publishByRename(from: string, to: string, cause: unknown): Promise<Published> {
+  if ((await lstat(to).catch(() => undefined)) !== undefined)
+    throw Object.assign(new Error("the name is taken", { cause }), { code: "EEXIST" });
+  await rename(from, to);
+  return "renamed";
+}
+
+async function isSameFile(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([lstat(a, { bigint: true }), lstat(b, { bigint: true })]);
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+/**
+ * Makes `path` and what is missing above it. Others may do the same at the same time.
+ * Returns the outermost folder that was missing, undefined when all was there.
+ */
+export async function ensureDirectory(path: string, mode = 0o700): Promise<string | undefined> {
+  return mkdir(path, { recursive: true, mode });
+}
+
+/** `path` and the folders above it, up to and including `top`; innermost first. */
+export function foldersUpTo(path: string, top: string): string[] {
+  const folders = [path];
+  for (let at = path; at !== top && at !== dirname(at); at = dirname(at)) folders.push(dirname(at));
+  return folders;
+}
+
+/** Removes `path` and the folders above it as far as they are empty, never `top` itself nor anything above. */
+export async function removeEmptyAbove(path: string, top: string): Promise<void> {
+  for (let at = path; at !== top && at.startsWith(top); at = dirname(at)) {
+    const error: unknown = await rmdir(at).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    if (error !== undefined && errno(error) !== "ENOENT") return;
+  }
+}
+
+function errno(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "";
+}
