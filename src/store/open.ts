@@ -5,7 +5,9 @@ import { parseLocation } from "./location.ts";
 import { USUAL_PERSISTENCE, type Persistence } from "./retry.ts";
 import type { Driver, Scheme, Store, StoreLocation } from "./store.ts";
 
-const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {};
+const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
+  file: async () => (await import("./file.ts")).fileDriver,
+};
 
 export interface OpenOptions {
   /** Where drivers look for credentials. */
