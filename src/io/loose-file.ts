@@ -1,0 +1,55 @@
+/** Files that may be lost without harm, as those of a cache: whole or not there, but never synced. */
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { randomName } from "./random.ts";
+
+/**
+ * Blocking read of a file of exactly `size` bytes; undefined for any other, and for none. Blocking, since thousands of
+ * very small files are read in a row.
+ */
+export function readLooseFile(path: string, size: number): Uint8Array | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, "r");
+    if (fstatSync(fd).size !== size) return undefined;
+    const bytes = new Uint8Array(size);
+    return readSync(fd, bytes, 0, size, 0) === size ? bytes : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Writes a file, and the folders that it needs; for this user only. Whether that worked. */
+export function writeLooseFile(path: string, bytes: Uint8Array): boolean {
+  const temporary = `${path}.${randomName(12)}.part`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, bytes, { mode: 0o600, flag: "wx" });
+    renameSync(temporary, path);
+    return true;
+  } catch {
+    removeLooseFile(temporary);
+    return false;
+  }
+}
+
+/** Names in a folder; none where there is no such folder. */
+export function looseFiles(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** Fine when it is not there, or stays. */
+export function removeLooseFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Who writes it next says whether that is possible.
+  }
+}
