@@ -118,7 +118,10 @@ export async function readSmallObject(
   return Buffer.concat(pieces, length);
 }
 
-/** Stores a small object under a new name. Throws "object-exists". */
+/**
+ * Stores a small object under a new name. Throws "object-exists" when something else lies there; the very same bytes are
+ * those of an attempt of ours whose answer was lost.
+ */
 export async function putSmallObject(
   store: Store,
   key: string,
@@ -128,5 +131,13 @@ export async function putSmallObject(
   async function* body(): AsyncGenerator<Uint8Array> {
     yield bytes;
   }
-  await store.put(key, body(), { ifAbsent: true, sizeHint: bytes.length, signal });
+  try {
+    await store.put(key, body(), { ifAbsent: true, sizeHint: bytes.length, signal });
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== "object-exists") throw error;
+    const info = await store.stat(key, { signal });
+    if (info?.size !== bytes.length) throw error;
+    const found = await readSmallObject(store, key, { most: bytes.length, signal });
+    if (sha256Of(found) !== sha256Of(bytes)) throw error;
+  }
 }

@@ -1,0 +1,141 @@
+/**
+ * Backups from one repository into another, byte for byte. No key is needed: what was signed stays signed. Evidence and
+ * pins stay behind, since they are about one repository.
+ */
+import { createHash } from "node:crypto";
+import { HoldfastError } from "../errors.ts";
+import type { Waiting } from "../store/store.ts";
+import { isItsOwnProblem, listBackups, loadBackup } from "./catalog.ts";
+import type { ListedBackup, LoadedBackup } from "./catalog.ts";
+import { manifestKey } from "./layout.ts";
+import type { ManifestObject } from "./manifest.ts";
+import { publish } from "./publish.ts";
+import type { Repository } from "./repository.ts";
+import { requireSigned, type Trust } from "./trust.ts";
+
+export interface CopyOptions extends Waiting {
+  /** When given, only backups that it vouches for are copied. */
+  readonly trust: Trust | undefined;
+  /** Called now and then with the bytes copied so far, of all backups. */
+  readonly progress: (bytes: number) => void;
+}
+
+/** Backups that the target lacks, oldest first, so that what is there after an interruption is a whole past. */
+export async function missingBackups(
+  source: Repository,
+  target: Repository,
+  cluster: string,
+  options: Waiting,
+): Promise<ListedBackup[]> {
+  const there = await listBackups(target, cluster, options);
+  const { backups } = await listBackups(source, cluster, options);
+  return backups.filter((name) => !there.objects.has(manifestKey(name))).toReversed();
+}
+
+/** What became of one backup. */
+export interface Copied {
+  readonly id: string;
+  readonly bytes: number;
+  /** Why it was not copied; undefined where it was. */
+  readonly problem: HoldfastError | undefined;
+}
+
+/**
+ * Copies backups one after the other: objects, checked against the digests of the manifest on the way, then the
+ * signature, then the manifest. One that is damaged, or whose signature does not count, is skipped and told.
+ */
+export async function* copyBackups(
+  source: Repository,
+  target: Repository,
+  names: Iterable<ListedBackup>,
+  options: CopyOptions,
+): AsyncGenerator<Copied> {
+  let done = 0;
+  for (const name of names) {
+    let bytes = 0;
+    const progress = (more: number): void => {
+      bytes += more;
+      options.progress((done += more));
+    };
+    try {
+      await copyBackup(source, target, name, { ...options, progress });
+      yield { id: name.id, bytes, problem: undefined };
+    } catch (problem) {
+      options.signal.throwIfAborted();
+      if (!isItsOwnProblem(problem) && !isDamage(problem)) throw problem;
+      yield { id: name.id, bytes, problem };
+    }
+  }
+}
+
+function isDamage(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.code === "backup-damaged";
+}
+
+/** @param options.progress gets how many bytes more were copied */
+async function copyBackup(
+  source: Repository,
+  target: Repository,
+  name: ListedBackup,
+  options: CopyOptions,
+): Promise<void> {
+  const { signal, trust } = options;
+  const backup = await loadBackup(source, name, { signal });
+  if (trust !== undefined) await requireSigned(backup, trust);
+  for (const object of backup.manifest.objects)
+    await copyObject(source, target, object, backup, options);
+  await publish(target, backup, { signal });
+}
+
+async function copyObject(
+  source: Repository,
+  target: Repository,
+  object: ManifestObject,
+  backup: LoadedBackup,
+  { signal, progress }: CopyOptions,
+): Promise<void> {
+  const { key, size } = object;
+  const read = (from: Repository): AsyncIterable<Uint8Array> =>
+    checked(from.store.get(key, { signal }), object, `${backup.name.id} in ${from.store.url}`);
+  if ((await target.store.stat(key, { signal })) !== undefined) {
+    // Of a copy that was interrupted. Names are never used twice: it is the same, or it is damaged.
+    for await (const _ of read(target));
+    return progress(size);
+  }
+  await target.store.put(key, counted(read(source), progress), {
+    ifAbsent: true,
+    sizeHint: size,
+    signal,
+  });
+}
+
+/** The bytes as they come; throws "backup-damaged" before the last one is handed on when they are others. */
+async function* checked(
+  bytes: AsyncIterable<Uint8Array>,
+  { role, size, sha256 }: ManifestObject,
+  what: string,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash("sha256");
+  let length = 0;
+  const fail = (why: string): HoldfastError =>
+    new HoldfastError("backup-damaged", `the ${role} of ${what} is damaged: ${why}`);
+  for await (const piece of bytes) {
+    length += piece.length;
+    if (length > size) throw fail(`it is longer than ${size} bytes`);
+    hash.update(piece);
+    yield piece;
+  }
+  if (length < size) throw fail(`it has ${length} bytes, wanted ${size}`);
+  const found = hash.digest("hex");
+  if (found !== sha256) throw fail(`its SHA-256 is ${found}, wanted ${sha256}`);
+}
+
+async function* counted(
+  bytes: AsyncIterable<Uint8Array>,
+  progress: (more: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of bytes) {
+    yield piece;
+    progress(piece.length);
+  }
+}
