@@ -348,7 +348,7 @@ export const ERRORS = {
     meaning:
       "A document of the repository (manifest, evidence, pin, holdfast.json) does not follow its format, or says that it is another's.",
     remedy:
-      "Do not trust it. Look at who can write to the store, use another backup, and fetch a good copy with `holdfast copy`.",
+      "Do not trust it. Look at who can write to the store, and use its copy in another store, or another backup.",
   },
   "signature-missing": {
     exit: 53,
@@ -364,8 +364,7 @@ export const ERRORS = {
   "backup-damaged": {
     exit: 55,
     meaning: "A backup in the store is not what its manifest says, or cannot be restored.",
-    remedy:
-      "Fetch a good copy from another store with `holdfast copy`, or take another backup; older ones may hold.",
+    remedy: "Use its copy in another store, or another backup; take a new one now.",
   },
   "backup-protected": {
     exit: 56,

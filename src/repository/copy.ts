@@ -20,7 +20,10 @@ export interface CopyOptions extends Waiting {
   readonly progress: (bytes: number) => void;
 }
 
-/** Backups that the target lacks, oldest first, so that what is there after an interruption is a whole past. */
+/**
+ * Backups that the target lacks, or lacks the snapshot of; oldest first, so that what is there after an interruption is
+ * a whole past. Reads names only.
+ */
 export async function missingBackups(
   source: Repository,
   target: Repository,
@@ -29,7 +32,10 @@ export async function missingBackups(
 ): Promise<ListedBackup[]> {
   const there = await listBackups(target, cluster, options);
   const { backups } = await listBackups(source, cluster, options);
-  return backups.filter((name) => !there.objects.has(manifestKey(name))).toReversed();
+  const isThere = (key: string | undefined): boolean => key === undefined || there.objects.has(key);
+  return backups
+    .filter((name) => !isThere(manifestKey(name)) || !isThere(name.data?.key))
+    .toReversed();
 }
 
 /** What became of one backup. */
@@ -62,14 +68,18 @@ export async function* copyBackups(
       yield { id: name.id, bytes, problem: undefined };
     } catch (problem) {
       options.signal.throwIfAborted();
-      if (!isItsOwnProblem(problem) && !isDamage(problem)) throw problem;
+      if (!isItsOwnProblem(problem) && !isSkipped(problem)) throw problem;
       yield { id: name.id, bytes, problem };
     }
   }
 }
 
-function isDamage(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && error.code === "backup-damaged";
+/** Damaged on the one side, or another under the same name on the other. */
+function isSkipped(error: unknown): error is HoldfastError {
+  return (
+    error instanceof HoldfastError &&
+    (error.code === "backup-damaged" || error.code === "object-exists")
+  );
 }
 
 /** @param options.progress gets how many bytes more were copied */
