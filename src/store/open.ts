@@ -1,8 +1,12 @@
 /** From a URL to a store. The only importer of drivers: each, and the SDK it needs, is loaded when it is asked for. */
 import type { Log } from "../io/log.ts";
 import { StoreFailure } from "./failure.ts";
+import { limited, type Limits } from "./limited.ts";
 import { parseLocation } from "./location.ts";
+import { logged } from "./logged.ts";
+import { marked } from "./marked.ts";
 import { USUAL_PERSISTENCE, type Persistence } from "./retry.ts";
+import { retrying } from "./retrying.ts";
 import type { Driver, Scheme, Store, StoreLocation } from "./store.ts";
 
 const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
@@ -15,6 +19,10 @@ export interface OpenOptions {
   readonly log: Log;
   /** How long to keep trying; `USUAL_PERSISTENCE` when left out. */
   readonly persistence?: Persistence;
+  /** How fast; without limits when left out. */
+  readonly limits?: Limits;
+  /** The key of an object that the store must hold: puts and lists fail with "store-not-there" without it. */
+  readonly marker?: string;
 }
 
 /**
@@ -22,7 +30,18 @@ export interface OpenOptions {
  * URL that cannot be used, "store-misconfigured" for what its driver needs and lacks.
  */
 export async function openStore(url: string, options: OpenOptions): Promise<Store> {
-  const { env, log, persistence = USUAL_PERSISTENCE } = options;
+  const { log, persistence = USUAL_PERSISTENCE, limits = {}, marker } = options;
+  const driven = await openDriver(url, options);
+  const patient = retrying(driven, persistence, log);
+  const right = marker === undefined ? patient : marked(patient, marker);
+  return logged(limited(right, limits), log);
+}
+
+/** The driver's own store, as the wrappers get it: for the tests of drivers. */
+export async function openDriver(
+  url: string,
+  { env, log, persistence = USUAL_PERSISTENCE }: OpenOptions,
+): Promise<Store> {
   const location = parseLocation(url, env);
   const load = DRIVERS[location.scheme];
   if (load === undefined)

@@ -1,7 +1,8 @@
 /** Trying again: with growing pauses, for as long as something moves now and then. */
+import { abortable } from "../io/abortable.ts";
 import { monotonicMs } from "../io/clock.ts";
 import type { Log } from "../io/log.ts";
-import { createPatience, unlessAborted } from "../io/patience.ts";
+import { createPatience, unlessAborted, type Patience } from "../io/patience.ts";
 import { pause } from "../io/pause.ts";
 import { randomUint32 } from "../io/random.ts";
 import { isTransient, StoreFailure } from "./failure.ts";
@@ -48,52 +49,80 @@ export async function retry<T>(
   options: RetryOptions,
   attempt: (one: Attempt) => Promise<T>,
 ): Promise<T> {
-  const { what, signal, persistence, log } = options;
-  let movedAt = monotonicMs();
-  const moved = (): void => void (movedAt = monotonicMs());
-  for (let failures = 1; ; failures++) {
-    const before = movedAt;
+  const pace = createPace(options);
+  for (;;) {
+    using patience = createStallWatch(options);
+    patience.start();
+    const moved = (): void => {
+      pace.moved();
+      patience.start();
+    };
     try {
-      return await watched(options, attempt, moved);
+      return await unlessAborted(attempt({ signal: patience.signal, moved }), patience.signal);
     } catch (error) {
-      signal.throwIfAborted();
-      if (movedAt > before) failures = 1;
-      const pauseMs = pauseAfter(failures, error, persistence);
-      const idleMs = monotonicMs() + pauseMs - movedAt;
-      if (!isTransient(error) || idleMs > persistence.noProgressMs) throw error;
-      log.warn(`${what} failed, trying again: ${(error as Error).message}`, {
-        failures,
-        pauseMs: Math.round(pauseMs),
-      });
-      await pause(pauseMs, signal);
+      await pace.failed(error);
     }
   }
 }
 
-async function watched<T>(
-  { what, signal, persistence }: RetryOptions,
-  attempt: (one: Attempt) => Promise<T>,
-  moved: () => void,
-): Promise<T> {
-  const { stallMs } = persistence;
-  using patience = createPatience(stallMs, signal, () => stalled(what, stallMs));
-  patience.start();
-  const work = attempt({
-    signal: patience.signal,
-    moved() {
-      moved();
-      patience.start();
-    },
-  });
-  return await unlessAborted(work, patience.signal);
+/**
+ * A stream that is opened again when it breaks off, and then has to go on after what came already; in all else as
+ * `retry`. Only the time in which the next piece is waited for counts.
+ */
+export async function* resumed<T>(
+  options: RetryOptions,
+  open: (signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const pace = createPace(options);
+  for (;;) {
+    using patience = createStallWatch(options);
+    patience.start();
+    try {
+      for await (const piece of abortable(open(patience.signal), patience.signal)) {
+        patience.stop();
+        yield piece;
+        pace.moved();
+        patience.start();
+      }
+      return;
+    } catch (error) {
+      await pace.failed(error);
+    }
+  }
 }
 
-function stalled(what: string, stallMs: number): StoreFailure {
-  return new StoreFailure(
-    "store-unreachable",
-    `${what}: nothing moved for ${stallMs / 1000} s, and the attempt was given up`,
-    { transient: true },
-  );
+function createStallWatch({ what, signal, persistence: { stallMs } }: RetryOptions): Patience {
+  return createPatience(stallMs, signal, () => {
+    const sentence = `${what}: nothing moved for ${stallMs / 1000} s, and the attempt was given up`;
+    return new StoreFailure("store-unreachable", sentence, { transient: true });
+  });
+}
+
+/** How failures follow each other. */
+interface Pace {
+  moved(): void;
+  /** Resolves when it is time for another attempt; throws the failure when it is final. */
+  failed(error: unknown): Promise<void>;
+}
+
+function createPace({ what, signal, persistence, log }: RetryOptions): Pace {
+  let movedAt = monotonicMs();
+  let failures = 0;
+  return {
+    moved() {
+      movedAt = monotonicMs();
+      failures = 0;
+    },
+    async failed(error) {
+      signal.throwIfAborted();
+      const pauseMs = pauseAfter(++failures, error, persistence);
+      const idleMs = monotonicMs() + pauseMs - movedAt;
+      if (!isTransient(error) || idleMs > persistence.noProgressMs) throw error;
+      const { message } = error as StoreFailure;
+      log.warn(`${what}: trying again in ${Math.ceil(pauseMs)} ms: ${message}`, { failures });
+      await pause(pauseMs, signal);
+    },
+  };
 }
 
 /** Doubled each time, between half and the whole of it by chance, and never sooner than the store asked for. */

@@ -2,13 +2,13 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { silentLog } from "../../src/io/log.ts";
-import { openStore } from "../../src/store/open.ts";
+import { openDriver } from "../../src/store/open.ts";
 import type { Subject } from "./store-subject.ts";
 
 /** A store in a folder that is empty or missing. `gone` takes the folder away in the end. */
 export async function folderSubject(path: string, gone: () => Promise<void>): Promise<Subject> {
   const incoming = join(path, ".incoming");
-  const store = await openStore(path, { env: {}, log: silentLog });
+  const store = await openDriver(path, { env: {}, log: silentLog });
   return {
     store,
     leftovers: async () => readdir(incoming).catch(() => []),
