@@ -11,6 +11,7 @@ import { createProgram } from "../src/cli/program.ts";
 import { ERRORS, type ErrorCode } from "../src/errors.ts";
 import { FINDINGS, type FindingCode, type FindingKind } from "../src/inspect/finding-codes.ts";
 import { silentLog } from "../src/io/log.ts";
+import { manifestSchema } from "../src/repository/manifest-schema.ts";
 
 /** The pages by file name in `docs/`. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
@@ -18,6 +19,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     ["errors.md", errorsPage()],
     ["findings.md", findingsPage()],
     ["cli.md", await commandLinePage()],
+    ["manifest.schema.json", manifestSchema()],
   ]);
 }
 

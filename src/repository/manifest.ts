@@ -18,12 +18,18 @@ const hexId = z.string().regex(/^[0-9a-f]{1,16}$/);
 /** int64 in decimal: JSON's numbers are not exact from 2^53 on. */
 const int64 = z
   .string()
-  .regex(/^(0|-?[1-9][0-9]{0,18})$/)
+  .regex(/^(0|-?[1-9][0-9]{0,18})$/, { abort: true })
   .refine((digits) => BigInt.asIntN(64, BigInt(digits)) === BigInt(digits), "it is no int64");
+const NO_ID = "it is no ID of a backup";
+const NO_CLUSTER = "it is no name of a cluster";
 const id = z
   .string()
-  .max(100)
-  .refine((value) => parseBackupId(value, "any") !== undefined, "it is no ID of a backup");
+  .regex(/^\d{8}T\d{6}Z-l\d{1,9}-r\d{1,19}-[0-9a-f]{16}$/, { abort: true, error: NO_ID })
+  .refine((value) => parseBackupId(value, "any") !== undefined, NO_ID);
+const cluster = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/, { abort: true, error: NO_CLUSTER })
+  .refine(isClusterName, NO_CLUSTER);
 const urls = z.array(text(1000)).max(20);
 
 const SOURCE = z.object({
@@ -31,8 +37,7 @@ const SOURCE = z.object({
   clusterId: hexId,
   memberId: hexId,
   memberName: text(1000),
-  /** Why this member was chosen, in words. */
-  reason: text(500),
+  reason: text(500).describe("Why this member was chosen, in words."),
 });
 
 const MEMBER = z.object({
@@ -45,82 +50,96 @@ const MEMBER = z.object({
 
 const CONTENTS = z.object({
   liveKeys: count,
-  rows: count,
+  rows: count.describe("Every revision of every key that is held, deletions included."),
   tombstones: count,
   leases: count,
-  /** Bytes of the database, and of its pages in use. */
-  dbSize: count,
-  dbSizeInUse: count,
+  dbSize: count.describe("Bytes of the database."),
+  dbSizeInUse: count.describe("Bytes of its pages in use."),
   authEnabled: z.boolean(),
   alarms: z.array(z.object({ memberId: hexId, alarm: text(100) })).max(200),
-  /** Target version of a downgrade that was under way; "" for none. */
-  downgrade: text(100),
+  downgrade: text(100).describe('Target version of a downgrade under way, "" for none.'),
 });
 
 const OBJECT = z.object({
-  role: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
-  /** From the repository's root. */
-  key: text(256),
-  /** Of the stored bytes. */
-  size: count,
-  sha256,
+  role: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/)
+    .describe(
+      '"snapshot" once, "report" for the full inspection report; others may be passed over.',
+    ),
+  key: text(256).describe("From the root of the repository."),
+  size: count.describe("Stored bytes."),
+  sha256: sha256.describe("Of the stored bytes."),
+});
+
+const HASH_KV = z.object({
+  hash: crc32,
+  revision: int64,
+  compactRevision: int64.describe("-1 for none."),
+  isConfirmed: z.boolean().describe("Whether the source member gave the same answer itself."),
+});
+
+const SNAPSHOT = z.object({
+  size: count.describe("Plain bytes, trailer included."),
+  sha256: sha256.describe("Of the database without its trailer, which holds the same."),
+  trailer: z.enum(["verified", "mismatch", "absent"]),
+});
+
+const SEALING = z.object({
+  kind: z.enum(["age", "openpgp", "none"]),
+  recipients: z.array(text(300)).max(100).describe("Fingerprints of the public keys."),
 });
 
 /** The published form; `docs/manifest.schema.json` is made of it. */
 export const MANIFEST = z.object({
   version: z.literal(MANIFEST_VERSION),
-  /** So that no other signed document can be taken for a manifest. */
-  kind: z.literal("holdfast-backup"),
-  id,
-  cluster: z.string().refine(isClusterName, "it is no name of a cluster"),
-  lineage: z.int().min(0).max(999_999_999),
-  /** When the snapshot was begun. */
-  time: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/),
-  /** The newest backup that was there before, and the SHA-256 of its manifest. */
-  previous: z.object({ id, sha256 }).nullable(),
-  /** The backup whose place this one takes, with the same contents. */
-  replaces: id.optional(),
-  /** Whether it was not taken from a cluster by Holdfast itself. */
-  imported: z.boolean(),
+  kind: z
+    .literal("holdfast-backup")
+    .describe("So that no other signed document can be taken for a manifest."),
+  id: id.describe("The name of the manifest without .json."),
+  cluster,
+  lineage: z
+    .int()
+    .min(0)
+    .max(999_999_999)
+    .describe("Rises when the cluster is another, or its revision has fallen."),
+  time: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/)
+    .describe("When the snapshot was begun. It orders nothing."),
+  previous: z
+    .object({ id, sha256: sha256.describe("Of its manifest's bytes.") })
+    .nullable()
+    .describe("The newest backup that was there before."),
+  replaces: id.optional().describe("A backup with the same contents, whose place this one takes."),
+  imported: z.boolean().describe("Whether it was not taken from a cluster by Holdfast."),
   tool: text(100),
-  /** null for what was imported. */
-  source: SOURCE.nullable(),
-  /** Versions, "" where they are not known. */
-  etcd: z.object({ server: text(100), storage: text(100), cluster: text(100) }),
+  source: SOURCE.nullable().describe("null for what was imported."),
+  etcd: z
+    .object({ server: text(100), storage: text(100), cluster: text(100) })
+    .describe('Versions, "" where they are not known.'),
   members: z.array(MEMBER).max(100),
-  revision: int64,
-  /** -1 for none. */
-  compactedRevision: int64,
-  /** As `etcdutl snapshot status` prints it. */
-  statusHash: crc32,
-  /** Of the whole history at the head; confirmed: the source member gave the same answer itself. */
-  hashKV: z.object({
-    hash: crc32,
-    revision: int64,
-    compactRevision: int64,
-    isConfirmed: z.boolean(),
-  }),
+  revision: int64.describe("The head."),
+  compactedRevision: int64.describe("-1 for none."),
+  statusHash: crc32.describe("As `etcdutl snapshot status` computes it."),
+  hashKV: HASH_KV.describe("Over the whole history at the head."),
   txid: int64,
   contents: CONTENTS,
-  /** By bytes, most first; the last may be all others together. */
   prefixes: z
     .array(z.object({ prefix: text(300), keys: count, rows: count, bytes: count }))
-    .max(100),
-  /** How many of each; the report has them in full. */
+    .max(100)
+    .describe("Kubernetes' resources, or the first level of other keys; most bytes first."),
   findings: z
     .array(z.object({ code: text(100), severity: z.enum(["error", "warning"]), count }))
-    .max(200),
-  /** The snapshot itself. SHA-256 of the database, as etcd puts it behind the bytes; they are 32 of `size` then. */
-  snapshot: z.object({ size: count, sha256, trailer: z.enum(["verified", "mismatch", "absent"]) }),
+    .max(200)
+    .describe("How many of each; the report has them in full."),
+  snapshot: SNAPSHOT,
   packing: z.enum(["zstd-seekable"]),
-  /** By what it can be opened: fingerprints of the public keys. */
-  sealing: z.object({
-    kind: z.enum(["age", "openpgp", "none"]),
-    recipients: z.array(text(300)).max(100),
-  }),
+  sealing: SEALING,
   objects: z.array(OBJECT).min(1).max(50),
-  /** Milliseconds, by what they were spent on. */
-  durations: z.record(z.string().regex(/^[a-z][A-Za-z]{0,31}$/), count),
+  durations: z
+    .record(z.string().regex(/^[a-z][A-Za-z]{0,31}$/), count)
+    .describe("Milliseconds, by what they were spent on."),
 });
 
 export type Manifest = z.output<typeof MANIFEST>;

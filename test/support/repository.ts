@@ -1,0 +1,245 @@
+/** Repositories in folders, and backups in them: small ones with everything that a manifest holds. */
+import { createHash, createHmac } from "node:crypto";
+import { HoldfastError } from "../../src/errors.ts";
+import { silentLog } from "../../src/io/log.ts";
+import { randomName } from "../../src/io/random.ts";
+import { listBackups, type ListedBackup } from "../../src/repository/catalog.ts";
+import {
+  backupName,
+  dataKey,
+  RANDOM_DIGITS,
+  type BackupName,
+} from "../../src/repository/layout.ts";
+import { encodeManifest, type Manifest } from "../../src/repository/manifest.ts";
+import { publish } from "../../src/repository/publish.ts";
+import {
+  initRepository,
+  openRepository,
+  type Repository,
+} from "../../src/repository/repository.ts";
+import { isoTime } from "../../src/repository/stamp.ts";
+import type { Sign, Trust } from "../../src/repository/trust.ts";
+import { openStore } from "../../src/store/open.ts";
+import { scratch } from "./scratch.ts";
+
+/** For calls that nobody aborts. */
+export const waiting = { signal: new AbortController().signal };
+
+export const CLUSTER = "prod";
+/** The time of the first backup in tests; others count from here. */
+export const EPOCH = Date.UTC(2026, 10, 24, 7);
+export const HOUR = 3_600_000;
+
+export async function openFolder(path: string): Promise<Repository> {
+  return openRepository(await openStore(path, { env: {}, log: silentLog }), waiting);
+}
+
+export interface ScratchRepository extends Repository {
+  /** The folder of the store. */
+  readonly path: string;
+  /** The path of an object. */
+  file(key: string): string;
+}
+
+/** A new repository in a folder that goes away with it. */
+export async function scratchRepository(): Promise<ScratchRepository> {
+  const folder = await scratch();
+  const path = folder.file("repository");
+  const repository = await initRepository(
+    await openStore(path, { env: {}, log: silentLog }),
+    waiting,
+  );
+  return {
+    ...repository,
+    path,
+    file: (key) => folder.file("repository", ...key.split("/")),
+    async [Symbol.asyncDispose]() {
+      await repository[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Somebody who signs. */
+export interface Signer {
+  readonly name: string;
+  readonly sign: Sign;
+}
+
+export function signer(name: string): Signer {
+  const mac = (bytes: Uint8Array): string => createHmac("sha256", name).update(bytes).digest("hex");
+  return { name, sign: (bytes) => new TextEncoder().encode(`${name} ${mac(bytes)}\n`) };
+}
+
+/** Trust in these and in nobody else. */
+export function trustIn(...signers: readonly Signer[]): Trust {
+  return async (bytes, signature) => {
+    const text = new TextDecoder().decode(signature);
+    const name = text.split(" ")[0]!;
+    if (text !== new TextDecoder().decode(await signer(name).sign(bytes)))
+      throw new HoldfastError("signature-invalid", "the signature is of other bytes");
+    if (signers.some((one) => one.name === name)) return name;
+    throw new HoldfastError("signer-unknown", `${name} is not an allowed signer`);
+  };
+}
+
+export const ALICE = signer("alice");
+
+export interface BackupOptions {
+  readonly cluster?: string;
+  readonly time?: number;
+  readonly lineage?: number;
+  readonly revision?: bigint;
+  /** Bytes in use, as the manifest has them. */
+  readonly inUse?: number;
+  /** What is stored as the snapshot; its suffix says that it is not sealed. */
+  readonly data?: Uint8Array;
+  /** null for nobody. */
+  readonly signedBy?: Signer | null;
+  readonly more?: Partial<Manifest>;
+}
+
+export interface MadeBackup {
+  readonly name: BackupName;
+  readonly manifest: Manifest;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+  readonly signature: Uint8Array | undefined;
+  /** The stored snapshot. */
+  readonly data: Uint8Array;
+}
+
+/** A backup that is not stored anywhere yet. */
+export async function makeBackup(options: BackupOptions = {}): Promise<MadeBackup> {
+  const { cluster = CLUSTER, time = EPOCH, lineage = 1, revision = 7n, signedBy = ALICE } = options;
+  const name = backupName({ cluster, time, lineage, revision, random: randomName(RANDOM_DIGITS) });
+  const data = options.data ?? new TextEncoder().encode(`snapshot ${name.id}`);
+  const manifest = manifestOf(name, data, options);
+  const bytes = encodeManifest(manifest);
+  const signature = signedBy === null ? undefined : await signedBy.sign(bytes);
+  return { name, manifest, bytes, sha256: sha256(bytes), signature, data };
+}
+
+/** Stores the snapshot and publishes. */
+export async function addBackup(
+  repository: Repository,
+  options: BackupOptions = {},
+): Promise<MadeBackup> {
+  const made = await makeBackup(options);
+  await putBytes(repository, made.manifest.objects[0]!.key, made.data);
+  await publish(repository, made, waiting);
+  return made;
+}
+
+/** So many backups, one an hour, each after the one before. */
+export async function addBackups(repository: Repository, count: number): Promise<MadeBackup[]> {
+  const made: MadeBackup[] = [];
+  for (let at = 0; at < count; at++) {
+    const before = made.at(-1);
+    const previous = before === undefined ? null : { id: before.name.id, sha256: before.sha256 };
+    made.push(
+      await addBackup(repository, {
+        time: EPOCH + at * HOUR,
+        revision: BigInt(100 + at),
+        more: { previous },
+      }),
+    );
+  }
+  return made;
+}
+
+/** Writes an object as it is, whatever it is. */
+export async function putBytes(
+  { store }: Repository,
+  key: string,
+  bytes: Uint8Array | string,
+): Promise<void> {
+  async function* body() {
+    yield typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+  }
+  await store.put(key, body(), waiting);
+}
+
+export async function listed(repository: Repository, id: string): Promise<ListedBackup> {
+  const { backups } = await listBackups(repository, CLUSTER, waiting);
+  const found = backups.find((one) => one.id === id);
+  if (found === undefined) throw new Error(`${id} is not listed`);
+  return found;
+}
+
+/** All keys of a repository but the marker, sorted. */
+export async function allKeys({ store }: Repository): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list("", waiting)) if (key !== "holdfast.json") keys.push(key);
+  return keys;
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function manifestOf(
+  name: BackupName,
+  data: Uint8Array,
+  { inUse = 4096, more = {} }: BackupOptions,
+): Manifest {
+  return {
+    version: 1,
+    kind: "holdfast-backup",
+    id: name.id,
+    cluster: name.cluster,
+    lineage: name.lineage,
+    time: isoTime(name.time),
+    previous: null,
+    imported: false,
+    tool: "holdfast test",
+    source: {
+      endpoint: "http://127.0.0.1:2379",
+      clusterId: "cdf818194e3a8c32",
+      memberId: "8e9e05c52164694d",
+      memberName: "m1",
+      reason: "a follower, with nothing left to apply",
+    },
+    etcd: { server: "3.6.1", storage: "3.6.0", cluster: "3.6.0" },
+    members: [
+      {
+        id: "8e9e05c52164694d",
+        name: "m1",
+        peerURLs: ["http://127.0.0.1:2380"],
+        clientURLs: ["http://127.0.0.1:2379"],
+        isLearner: false,
+      },
+    ],
+    revision: String(name.revision),
+    compactedRevision: "-1",
+    statusHash: 0xfe01cf57,
+    hashKV: {
+      hash: 0xdeadbeef,
+      revision: String(name.revision),
+      compactRevision: "-1",
+      isConfirmed: true,
+    },
+    txid: "12",
+    contents: {
+      liveKeys: 3,
+      rows: 7,
+      tombstones: 1,
+      leases: 0,
+      dbSize: Math.max(inUse, 8192),
+      dbSizeInUse: inUse,
+      authEnabled: false,
+      alarms: [],
+      downgrade: "",
+    },
+    prefixes: [{ prefix: "/registry/pods", keys: 3, rows: 7, bytes: 200 }],
+    findings: [],
+    snapshot: { size: 8224, sha256: "0".repeat(64), trailer: "verified" },
+    packing: "zstd-seekable",
+    sealing: { kind: "none", recipients: [] },
+    objects: [
+      { role: "snapshot", key: dataKey(name, ""), size: data.length, sha256: sha256(data) },
+    ],
+    durations: { total: 12 },
+    ...more,
+  };
+}
