@@ -243,3 +243,10 @@ function manifestOf(
     ...more,
   };
 }
+
+/** Everything that comes, in order. */
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
