@@ -34,6 +34,14 @@ export const GROUPS: readonly Group[] = [
       },
     ],
   },
+  {
+    word: "store",
+    summary: "look at places where backups rest",
+    description: "Looks at places where backups rest: folders, buckets, servers.",
+    examples: [
+      { what: "Can backups be kept there?", command: "holdfast store check /var/backups/etcd" },
+    ],
+  },
 ];
 
 export const VERBS: readonly Verb[] = [
@@ -61,6 +69,11 @@ export const VERBS: readonly Verb[] = [
     words: ["hashkv"],
     summary: "print the key-value hash of a snapshot, or of every member of a live cluster",
     load: async () => (await import("./hashkv.ts")).hashkvCommand,
+  },
+  {
+    words: ["store", "check"],
+    summary: "try and measure a store, and say what it can do",
+    load: async () => (await import("./store-check.ts")).storeCheckCommand,
   },
   {
     words: ["version"],
