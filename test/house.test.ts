@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pack: ["format", "io"],
   backup: ["format", "policy", "io", "etcd", "inspect"],
   restore: ["format", "io", "inspect"],
-  cli: ["format", "policy", "io", "etcd", "inspect", "backup", "restore"],
+  cli: ["format", "policy", "io", "etcd", "inspect", "backup", "restore", "store"],
   "main.ts": ["cli"],
   "index.ts": ["format", "io", "inspect"],
   "errors.ts": [],
@@ -153,6 +153,20 @@ test("the table lets nobody go round in a circle", () => {
 test("every room of the table exists and holds something, and no other does", () => {
   const rooms = new Set(SOURCES.map(({ room }) => room));
   assert.deepEqual([...rooms].toSorted(), Object.keys(MAY_IMPORT).toSorted());
+});
+
+test("drivers of stores are loaded by store/open.ts alone, and only when they are asked for", () => {
+  const open = SOURCES.find(({ path }) => path === "store/open.ts")!;
+  const drivers = [...open.code.matchAll(/await import\("\.\/([^"]+)"\)/g)].map(
+    (found) => found[1]!,
+  );
+  assert.ok(drivers.includes("file.ts"));
+  const others = SOURCES.filter(({ path }) => path !== open.path);
+  const bad = breaches(others, function* (one) {
+    for (const to of one.imports.filter(isRelative).map((name) => target(one, name)))
+      if (drivers.some((driver) => to === `store/${driver}`)) yield `imports ${to}`;
+  });
+  assert.deepEqual(bad, []);
 });
 
 test("packages and modules of Node stay in the places that own them; pure rooms have none", () => {
