@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   inspect: ["format", "io"],
   store: ["format", "io"],
   pack: ["format", "io"],
+  seal: ["format", "io"],
   backup: ["format", "policy", "io", "etcd", "inspect"],
   restore: ["format", "io", "inspect"],
   cli: ["format", "policy", "io", "etcd", "inspect", "backup", "restore", "store"],
@@ -32,7 +33,10 @@ const OWNERS: Record<string, readonly string[]> = {
   "@bufbuild/protobuf": ["etcd/"],
   "@grpc/grpc-js": ["etcd/"],
   "@node-rs/crc32": ["io/crc32c.ts"],
+  "age-encryption": ["seal/"],
+  "bcrypt-pbkdf": ["seal/ssh-key-file.ts"],
   commander: ["cli/"],
+  openpgp: ["seal/"],
   yaml: ["cli/output.ts"],
 };
 

@@ -11,3 +11,8 @@ export function randomName(length = 8): string {
     .toString("hex")
     .slice(0, length);
 }
+
+/** `length` bytes that nobody can guess: salts, nonces, keys. */
+export function randomKey(length: number): Uint8Array {
+  return randomBytes(length);
+}
