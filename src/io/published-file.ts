@@ -40,10 +40,15 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
 
 /**
  * Makes `path` and what is missing above it. Others may do the same at the same time.
- * Returns the outermost folder that was missing, undefined when all was there.
+ * Returns the outermost folder that was missing, undefined when all was there. Throws ENOTDIR when a file is in the way.
  */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<string | undefined> {
-  return mkdir(path, { recursive: true, mode });
+  return mkdir(path, { recursive: true, mode }).catch((error: unknown) => {
+    if (errno(error) !== "EEXIST") throw error;
+    throw Object.assign(new Error("a file is where a folder has to be", { cause: error }), {
+      code: "ENOTDIR",
+    });
+  });
 }
 
 /** `path` and the folders above it, up to and including `top`; innermost first. */

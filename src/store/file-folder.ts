@@ -86,6 +86,17 @@ export async function syncNames(folder: Folder, path: string): Promise<void> {
   }
 }
 
+/** Makes it durable that a name is gone from `path`, which somebody else may remove at the same time. */
+export async function syncRemoval({ root }: Folder, path: string): Promise<void> {
+  for (const at of foldersUpTo(path, root)) {
+    try {
+      return await syncDirectory(at);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+}
+
 /** Takes back what was made only for objects that are not there (any more). */
 export async function tidy({ incoming, root, made }: Folder): Promise<void> {
   await removeEmptyAbove(incoming, made === undefined ? root : dirname(made));

@@ -5,7 +5,8 @@ import { createFile, type OutputFile } from "../io/durable-file.ts";
 import { createPatience, unlessAborted } from "../io/patience.ts";
 import { publishFile } from "../io/published-file.ts";
 import { randomName } from "../io/random.ts";
-import { removeStoredFile } from "../io/stored-file.ts";
+import { removeStoredFile, statStoredFile } from "../io/stored-file.ts";
+import { StoreFailure } from "./failure.ts";
 import { call, syncNames, within, type Folder } from "./file-folder.ts";
 import { requireKey } from "./key.ts";
 import type { ObjectInfo, PutOptions } from "./store.ts";
@@ -63,6 +64,8 @@ async function writeBody(
 
 async function publish(folder: Folder, from: string, to: string): Promise<void> {
   const around = dirname(to);
+  // below a mount that went away no folder is to be made
+  if ((await statStoredFile(from)) === undefined) throw vanished(folder);
   await within(folder, around, () => publishFile(from, to));
   try {
     await syncNames(folder, around);
@@ -70,6 +73,16 @@ async function publish(folder: Folder, from: string, to: string): Promise<void> 
     await removeStoredFile(to).catch(() => {});
     throw error;
   }
+}
+
+function vanished({ root }: Folder): StoreFailure {
+  return new StoreFailure(
+    "store-not-there",
+    `what was written to "${root}" is not there any more`,
+    {
+      hint: "see whether it is still mounted, and whether somebody else sweeps there",
+    },
+  );
 }
 
 /** Nothing is left of a put that failed, unless the file system hangs: then `sweep` finds it later. */

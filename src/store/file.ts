@@ -4,13 +4,12 @@
  */
 import { dirname, join } from "node:path";
 import { now } from "../io/clock.ts";
-import { syncDirectory } from "../io/directory.ts";
 import { unlessAborted } from "../io/patience.ts";
 import { removeEmptyAbove } from "../io/published-file.ts";
 import { openStoredFile, readFolder, removeStoredFile, statStoredFile } from "../io/stored-file.ts";
 import { StoreFailure } from "./failure.ts";
 import { explainFileError } from "./file-failure.ts";
-import { call, objectFolder, tidy, type Folder } from "./file-folder.ts";
+import { call, objectFolder, syncRemoval, tidy, type Folder } from "./file-folder.ts";
 import { listFiles } from "./file-list.ts";
 import { canLink, putFile } from "./file-put.ts";
 import { requireKey } from "./key.ts";
@@ -93,7 +92,7 @@ async function deleteFile(folder: Folder, key: string, { signal }: Waiting): Pro
   await call(folder, `delete "${key}"`, signal, async () => {
     if (!(await removeStoredFile(path))) return;
     // what is deleted first must not come back after a power cut
-    await syncDirectory(dirname(path));
+    await syncRemoval(folder, dirname(path));
     await removeEmptyAbove(dirname(path), folder.root);
   });
 }
@@ -111,7 +110,9 @@ async function sweepIncoming(
     const path = join(incoming, name);
     await call(folder, doing, signal, async () => {
       const found = await statStoredFile(path);
-      const isOld = found !== undefined && now().getTime() - found.modifiedMs >= graceMs;
+      // the system counts in finer steps than clocks are read in
+      const ageMs = now().getTime() - Math.floor(found?.modifiedMs ?? Infinity);
+      const isOld = ageMs >= graceMs;
       if (isOld && (await removeStoredFile(path))) swept++;
     });
   }
