@@ -51,6 +51,7 @@ export async function retry<T>(
 ): Promise<T> {
   const pace = createPace(options);
   for (;;) {
+    options.signal.throwIfAborted();
     using patience = createStallWatch(options);
     patience.start();
     const moved = (): void => {
