@@ -61,3 +61,17 @@ test("unlessAborted() gives the result, the failure, or the reason of the signal
   await assert.rejects(never, /enough/);
   await assert.rejects(unlessAborted(Promise.resolve(7), stop.signal), /enough/);
 });
+
+test("unlessAborted() with a signal aborted before leaves no failure of the work to nobody", async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  try {
+    const stopped = AbortSignal.abort(new Error("enough"));
+    await assert.rejects(unlessAborted(Promise.reject(LATE), stopped), /enough/);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(unhandled, []);
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+});

@@ -46,6 +46,8 @@ export function createPatience(
  * stopped should take the signal itself.
  */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Nobody waits for it any more, so its failure must not end the process.
+  if (signal.aborted) work.catch(() => {});
   signal.throwIfAborted();
   let giveUp = (): void => {};
   const aborted = new Promise<never>((_resolve, reject) => {
