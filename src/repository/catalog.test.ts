@@ -11,10 +11,10 @@ import {
   EPOCH,
   HOUR,
   makeBackup,
+  MALLORY,
   putBytes,
   scratchRepository,
-  signer,
-  trustIn,
+  trusting,
   waiting,
 } from "../../test/support/repository.ts";
 import { openObjectCache } from "./cache.ts";
@@ -31,7 +31,7 @@ import { backupName, manifestKey, signatureKey } from "./layout.ts";
 import type { Repository } from "./repository.ts";
 import { findBackup, findById } from "./target.ts";
 
-const trust = trustIn(ALICE);
+const trust = trusting(ALICE);
 
 async function loadAll(repository: Repository, more = {}): Promise<Loaded[]> {
   const { backups } = await listBackups(repository, CLUSTER, waiting);
@@ -91,7 +91,7 @@ test("who signed a backup, and why another does not count", async () => {
   await using repository = await scratchRepository();
   const good = await addBackup(repository, { revision: 1n });
   await addBackup(repository, { revision: 2n, signedBy: null });
-  await addBackup(repository, { revision: 3n, signedBy: signer("mallory") });
+  await addBackup(repository, { revision: 3n, signedBy: MALLORY });
   const forged = await makeBackup({ revision: 4n });
   const key = manifestKey(forged.name);
   await putBytes(repository, signatureKey(key), good.signature!);
@@ -119,7 +119,7 @@ test("what comes before the next backup is the newest that counts, and what was 
   await addBackup(repository, {
     revision: 900n,
     lineage: 999_999_999,
-    signedBy: signer("mallory"),
+    signedBy: MALLORY,
   });
   const listing = await listBackups(repository, CLUSTER, waiting);
   const trusted = await newestBackup(repository, listing, { ...waiting, trust });

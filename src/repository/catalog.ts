@@ -150,7 +150,7 @@ async function load(
   let backup: LoadedBackup | undefined;
   try {
     backup = await loadBackup(repository, name, options);
-    const signer = options.trust && (await requireSigned(backup, options.trust));
+    const signer = options.trust && requireSigned(backup, options.trust);
     return { name, backup, signer, problem: undefined };
   } catch (problem) {
     options.signal.throwIfAborted();

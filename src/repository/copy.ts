@@ -2,7 +2,6 @@
  * Backups from one repository into another, byte for byte. No key is needed: what was signed stays signed. Evidence and
  * pins stay behind, since they are about one repository.
  */
-import { createHash } from "node:crypto";
 import { HoldfastError } from "../errors.ts";
 import type { Waiting } from "../store/store.ts";
 import { isItsOwnProblem, listBackups, loadBackup } from "./catalog.ts";
@@ -11,6 +10,7 @@ import { manifestKey } from "./layout.ts";
 import type { ManifestObject } from "./manifest.ts";
 import { publish } from "./publish.ts";
 import type { Repository } from "./repository.ts";
+import { storedBytes } from "./stored.ts";
 import { requireSigned, type Trust } from "./trust.ts";
 
 export interface CopyOptions extends Waiting {
@@ -91,7 +91,7 @@ async function copyBackup(
 ): Promise<void> {
   const { signal, trust } = options;
   const backup = await loadBackup(source, name, { signal });
-  if (trust !== undefined) await requireSigned(backup, trust);
+  if (trust !== undefined) requireSigned(backup, trust);
   for (const object of backup.manifest.objects)
     await copyObject(source, target, object, backup, options);
   await publish(target, backup, { signal });
@@ -106,7 +106,7 @@ async function copyObject(
 ): Promise<void> {
   const { key, size } = object;
   const read = (from: Repository): AsyncIterable<Uint8Array> =>
-    checked(from.store.get(key, { signal }), object, `${backup.name.id} in ${from.store.url}`);
+    storedBytes(from, object, backup.name.id, { signal });
   if ((await target.store.stat(key, { signal })) !== undefined) {
     // Of a copy that was interrupted. Names are never used twice: it is the same, or it is damaged.
     for await (const _ of read(target));
@@ -117,27 +117,6 @@ async function copyObject(
     sizeHint: size,
     signal,
   });
-}
-
-/** The bytes as they come; throws "backup-damaged" before the last one is handed on when they are others. */
-async function* checked(
-  bytes: AsyncIterable<Uint8Array>,
-  { role, size, sha256 }: ManifestObject,
-  what: string,
-): AsyncGenerator<Uint8Array> {
-  const hash = createHash("sha256");
-  let length = 0;
-  const fail = (why: string): HoldfastError =>
-    new HoldfastError("backup-damaged", `the ${role} of ${what} is damaged: ${why}`);
-  for await (const piece of bytes) {
-    length += piece.length;
-    if (length > size) throw fail(`it is longer than ${size} bytes`);
-    hash.update(piece);
-    yield piece;
-  }
-  if (length < size) throw fail(`it has ${length} bytes, wanted ${size}`);
-  const found = hash.digest("hex");
-  if (found !== sha256) throw fail(`its SHA-256 is ${found}, wanted ${sha256}`);
 }
 
 async function* counted(

@@ -22,11 +22,11 @@ const int64 = z
   .refine((digits) => BigInt.asIntN(64, BigInt(digits)) === BigInt(digits), "it is no int64");
 const NO_ID = "it is no ID of a backup";
 const NO_CLUSTER = "it is no name of a cluster";
-const id = z
+const ID = z
   .string()
   .regex(/^\d{8}T\d{6}Z-l\d{1,9}-r\d{1,19}-[0-9a-f]{16}$/, { abort: true, error: NO_ID })
   .refine((value) => parseBackupId(value, "any") !== undefined, NO_ID);
-const cluster = z
+const CLUSTER = z
   .string()
   .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/, { abort: true, error: NO_CLUSTER })
   .refine(isClusterName, NO_CLUSTER);
@@ -96,8 +96,8 @@ export const MANIFEST = z.object({
   kind: z
     .literal("holdfast-backup")
     .describe("So that no other signed document can be taken for a manifest."),
-  id: id.describe("The name of the manifest without .json."),
-  cluster,
+  id: ID.describe("The name of the manifest without .json."),
+  cluster: CLUSTER,
   lineage: z
     .int()
     .min(0)
@@ -108,10 +108,10 @@ export const MANIFEST = z.object({
     .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/)
     .describe("When the snapshot was begun. It orders nothing."),
   previous: z
-    .object({ id, sha256: sha256.describe("Of its manifest's bytes.") })
+    .object({ id: ID, sha256: sha256.describe("Of its manifest's bytes.") })
     .nullable()
     .describe("The newest backup that was there before."),
-  replaces: id.optional().describe("A backup with the same contents, whose place this one takes."),
+  replaces: ID.optional().describe("A backup with the same contents, whose place this one takes."),
   imported: z.boolean().describe("Whether it was not taken from a cluster by Holdfast."),
   tool: text(100),
   source: SOURCE.nullable().describe("null for what was imported."),
@@ -146,8 +146,8 @@ export type Manifest = z.output<typeof MANIFEST>;
 export type ManifestObject = Manifest["objects"][number];
 
 /** What a manifest is called in messages. */
-function calling({ cluster, id: named }: Pick<BackupName, "cluster" | "id">): string {
-  return `the manifest of ${named} of the cluster "${cluster}"`;
+function calling({ cluster, id }: Pick<BackupName, "cluster" | "id">): string {
+  return `the manifest of ${id} of the cluster "${cluster}"`;
 }
 
 /** The bytes to sign and store. The same value gives the same bytes. Throws "document-invalid" above 64 KiB. */

@@ -14,7 +14,7 @@ export async function putSigned(
   bytes: Uint8Array,
   { sign, signal }: Waiting & { readonly sign: Sign },
 ): Promise<void> {
-  await putSmallObject(store, signatureKey(key), await sign(bytes), { signal });
+  await putSmallObject(store, signatureKey(key), sign(bytes), { signal });
   await putSmallObject(store, key, bytes, { signal });
 }
 
@@ -29,7 +29,7 @@ export async function fetchSigned(
     throw new HoldfastError("signature-missing", `"${document.key}" is not signed`);
   const bytes = await fetchObject(repository, document, MOST_DOCUMENT_BYTES, options);
   const armored = await fetchObject(repository, signature, MOST_SIGNATURE_BYTES, options);
-  return { bytes, signer: await options.trust(bytes, armored) };
+  return { bytes, signer: options.trust(bytes, armored) };
 }
 
 /** The document goes first: without it the signature means nothing. */

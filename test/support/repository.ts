@@ -1,16 +1,24 @@
 /** Repositories in folders, and backups in them: small ones with everything that a manifest holds. */
-import { createHash, createHmac } from "node:crypto";
-import { HoldfastError } from "../../src/errors.ts";
+import { createHash } from "node:crypto";
+import type { AllowedSigner } from "../../src/format/ssh/allowed-signers.ts";
 import { silentLog } from "../../src/io/log.ts";
 import { randomName } from "../../src/io/random.ts";
+import { pack } from "../../src/pack/pack.ts";
 import { listBackups, type ListedBackup } from "../../src/repository/catalog.ts";
 import {
   backupName,
   dataKey,
   RANDOM_DIGITS,
+  reportKey,
   type BackupName,
+  type SealSuffix,
 } from "../../src/repository/layout.ts";
-import { encodeManifest, type Manifest } from "../../src/repository/manifest.ts";
+import { snapshotFacts } from "../../src/repository/facts.ts";
+import {
+  encodeManifest,
+  type Manifest,
+  type ManifestObject,
+} from "../../src/repository/manifest.ts";
 import { publish } from "../../src/repository/publish.ts";
 import {
   initRepository,
@@ -18,9 +26,14 @@ import {
   type Repository,
 } from "../../src/repository/repository.ts";
 import { isoTime } from "../../src/repository/stamp.ts";
-import type { Sign, Trust } from "../../src/repository/trust.ts";
+import { signWith, trustIn, type Sign, type Trust } from "../../src/repository/trust.ts";
+import { generateSigningKey, readSigningKey } from "../../src/seal/signing-key.ts";
+import { NO_RECIPIENTS, type Recipients } from "../../src/seal/recipients.ts";
+import { seal as sealBytes } from "../../src/seal/seal.ts";
 import { openStore } from "../../src/store/open.ts";
+import { reportOf } from "./inspected.ts";
 import { scratch } from "./scratch.ts";
+import { kubernetesSnapshot } from "./small-snapshot.ts";
 
 /** For calls that nobody aborts. */
 export const waiting = { signal: new AbortController().signal };
@@ -64,26 +77,29 @@ export async function scratchRepository(): Promise<ScratchRepository> {
 export interface Signer {
   readonly name: string;
   readonly sign: Sign;
+  readonly allowed: AllowedSigner;
 }
 
-export function signer(name: string): Signer {
-  const mac = (bytes: Uint8Array): string => createHmac("sha256", name).update(bytes).digest("hex");
-  return { name, sign: (bytes) => new TextEncoder().encode(`${name} ${mac(bytes)}\n`) };
-}
-
-/** Trust in these and in nobody else. */
-export function trustIn(...signers: readonly Signer[]): Trust {
-  return async (bytes, signature) => {
-    const text = new TextDecoder().decode(signature);
-    const name = text.split(" ")[0]!;
-    if (text !== new TextDecoder().decode(await signer(name).sign(bytes)))
-      throw new HoldfastError("signature-invalid", "the signature is of other bytes");
-    if (signers.some((one) => one.name === name)) return name;
-    throw new HoldfastError("signer-unknown", `${name} is not an allowed signer`);
+/** A new key of somebody. */
+export async function signer(name: string): Promise<Signer> {
+  const { privateKey, key } = generateSigningKey(name);
+  const file = { name, content: new TextEncoder().encode(privateKey) };
+  const secret = await readSigningKey(file, () => Promise.reject(new Error("no passphrase")));
+  return {
+    name,
+    sign: signWith(secret),
+    allowed: { principal: name, namespaces: undefined, key },
   };
 }
 
-export const ALICE = signer("alice");
+/** Trust in these and in nobody else. */
+export function trusting(...signers: readonly Signer[]): Trust {
+  return trustIn(signers.map(({ allowed }) => allowed));
+}
+
+/** Who signs, unless a test says otherwise. */
+export const ALICE = await signer("alice");
+export const MALLORY = await signer("mallory");
 
 export interface BackupOptions {
   readonly cluster?: string;
@@ -92,8 +108,12 @@ export interface BackupOptions {
   readonly revision?: bigint;
   /** Bytes in use, as the manifest has them. */
   readonly inUse?: number;
-  /** What is stored as the snapshot; its suffix says that it is not sealed. */
+  /** What is stored as the snapshot. */
   readonly data?: Uint8Array;
+  /** Of its name; by default it says that nothing is sealed. */
+  readonly suffix?: SealSuffix;
+  /** Further objects, which lie there already. */
+  readonly objects?: readonly ManifestObject[];
   /** null for nobody. */
   readonly signedBy?: Signer | null;
   readonly more?: Partial<Manifest>;
@@ -116,7 +136,7 @@ export async function makeBackup(options: BackupOptions = {}): Promise<MadeBacku
   const data = options.data ?? new TextEncoder().encode(`snapshot ${name.id}`);
   const manifest = manifestOf(name, data, options);
   const bytes = encodeManifest(manifest);
-  const signature = signedBy === null ? undefined : await signedBy.sign(bytes);
+  const signature = signedBy?.sign(bytes);
   return { name, manifest, bytes, sha256: sha256(bytes), signature, data };
 }
 
@@ -181,7 +201,7 @@ export function sha256(bytes: Uint8Array): string {
 function manifestOf(
   name: BackupName,
   data: Uint8Array,
-  { inUse = 4096, more = {} }: BackupOptions,
+  { inUse = 4096, suffix = "", objects = [], more = {} }: BackupOptions,
 ): Manifest {
   return {
     version: 1,
@@ -237,7 +257,8 @@ function manifestOf(
     packing: "zstd-seekable",
     sealing: { kind: "none", recipients: [] },
     objects: [
-      { role: "snapshot", key: dataKey(name, ""), size: data.length, sha256: sha256(data) },
+      { role: "snapshot", key: dataKey(name, suffix), size: data.length, sha256: sha256(data) },
+      ...objects,
     ],
     durations: { total: 12 },
     ...more,
@@ -249,4 +270,47 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** A backup of a real snapshot: packed, sealed, and with a manifest that says what is in it. */
+export async function addRealBackup(
+  repository: Repository,
+  options: BackupOptions & {
+    readonly snapshot?: Uint8Array;
+    readonly recipients?: Recipients;
+    readonly report?: string;
+  } = {},
+): Promise<MadeBackup> {
+  const { snapshot = kubernetesSnapshot(), recipients = NO_RECIPIENTS, report, more } = options;
+  const facts = snapshotFacts(await reportOf(snapshot));
+  const seal = async (bytes: Uint8Array): Promise<Uint8Array> =>
+    Buffer.concat(await collect(sealBytes(pack(once(bytes), waiting), recipients, waiting)));
+  const objects: ManifestObject[] = [];
+  if (report !== undefined) {
+    const key = reportKey(
+      { cluster: CLUSTER, random: randomName(RANDOM_DIGITS) },
+      recipients.suffix,
+    );
+    const bytes = await seal(new TextEncoder().encode(report));
+    await putBytes(repository, key, bytes);
+    objects.push({ role: "report", key, size: bytes.length, sha256: sha256(bytes) });
+  }
+  return addBackup(repository, {
+    ...options,
+    revision: BigInt(facts.revision),
+    data: await seal(snapshot),
+    suffix: recipients.suffix,
+    objects,
+    more: {
+      ...facts,
+      etcd: { server: "3.6.1", ...facts.etcd },
+      hashKV: { ...facts.hashKV, isConfirmed: true },
+      sealing: { kind: recipients.kind, recipients: [...recipients.fingerprints] },
+      ...more,
+    },
+  });
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
