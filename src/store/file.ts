@@ -6,7 +6,13 @@ import { dirname, join } from "node:path";
 import { now } from "../io/clock.ts";
 import { unlessAborted } from "../io/patience.ts";
 import { removeEmptyAbove } from "../io/published-file.ts";
-import { openStoredFile, readFolder, removeStoredFile, statStoredFile } from "../io/stored-file.ts";
+import {
+  openStoredFile,
+  readFolder,
+  removeStoredFile,
+  statStoredFile,
+  type OpenFile,
+} from "../io/stored-file.ts";
 import { StoreFailure } from "./failure.ts";
 import { explainFileError } from "./file-failure.ts";
 import { call, objectFolder, syncRemoval, tidy, type Folder } from "./file-folder.ts";
@@ -22,9 +28,14 @@ const PIECE = 512 << 10;
 export const fileDriver: Driver = async ({ url, path }, { persistence }) => {
   const folder = objectFolder(path, persistence.noProgressMs);
   let capabilities: Promise<Capabilities> | undefined;
+  const forgotten = (error: unknown): never => {
+    capabilities = undefined;
+    throw error;
+  };
   return {
     url,
-    capabilities: ({ signal }) => unlessAborted((capabilities ??= probe(folder)), signal),
+    capabilities: ({ signal }) =>
+      unlessAborted((capabilities ??= probe(folder).catch(forgotten)), signal),
     put: (key, body, options) => putFile(folder, key, body, options),
     get: (key, options) => getFile(folder, key, options),
     stat: (key, options) => statFile(folder, key, options),
@@ -53,7 +64,7 @@ async function* getFile(
 ): AsyncIterable<Uint8Array> {
   requireKey(key);
   const doing = `read "${key}"`;
-  await using file = await call(folder, doing, signal, () => openStoredFile(pathOf(folder, key)));
+  await using file = await openObject(folder, key, signal);
   if (file === undefined)
     throw new StoreFailure("object-missing", `cannot ${doing}: there is none`);
   const end = Math.min(file.size, offset + length);
@@ -65,6 +76,22 @@ async function* getFile(
     at += bytes.length;
   }
   signal.throwIfAborted();
+}
+
+async function openObject(
+  folder: Folder,
+  key: string,
+  signal: AbortSignal,
+): Promise<OpenFile | undefined> {
+  signal.throwIfAborted();
+  const opening = openStoredFile(pathOf(folder, key));
+  try {
+    return await call(folder, `read "${key}"`, signal, () => opening);
+  } catch (error) {
+    // it may still open, and nobody else would close it
+    void opening.then((file) => file?.[Symbol.asyncDispose]()).catch(() => {});
+    throw error;
+  }
 }
 
 function brokeOff(key: string, at: number, size: number): StoreFailure {
