@@ -30,6 +30,11 @@ const GOOD: readonly (readonly [url: string, scheme: string, parsed: Parsed])[] 
     },
   ],
   ["s3://b?caFile=/etc/ca.pem", "s3", { host: "b", parameters: { caFile: "/etc/ca.pem" } }],
+  [
+    "s3://b?caFile=/etc/c++/a%20b.pem&",
+    "s3",
+    { host: "b", parameters: { caFile: "/etc/c++/a b.pem" } },
+  ],
   ["gs://bucket_with_lines/p", "gs", { host: "bucket_with_lines", path: "p" }],
   ["azblob://account/container/p/q", "azblob", { host: "account", path: "container/p/q" }],
   [

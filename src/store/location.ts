@@ -13,7 +13,8 @@ export function parseLocation(text: string, env: Env): StoreLocation {
   if (text.startsWith("/")) return fileLocation(text, text, env);
   const scheme = schemeOf(text);
   const url = parseUrl(text);
-  refuseSecrets(url, scheme);
+  const query = queryOf(url);
+  refuseSecrets(url, query, scheme);
   const location: StoreLocation = {
     url: text,
     scheme,
@@ -21,7 +22,7 @@ export function parseLocation(text: string, env: Env): StoreLocation {
     host: decode(url.hostname).replace(/^\[(.*)\]$/, "$1"),
     port: url.port === "" ? undefined : Number(url.port),
     path: pathOf(text),
-    parameters: parametersOf(url, scheme),
+    parameters: parametersOf(query, scheme),
     env,
   };
   refuseMisplaced(location);
@@ -69,6 +70,19 @@ function parseUrl(text: string): URL {
   return url;
 }
 
+type Query = readonly (readonly [name: string, value: string])[];
+
+/** Not as forms are sent: a + is a +. */
+function queryOf({ search }: URL): Query {
+  const pairs = search.replace(/^\?/, "").split("&");
+  return pairs
+    .filter((pair) => pair !== "")
+    .map((pair) => {
+      const [name = "", ...value] = pair.split("=");
+      return [decode(name), decode(value.join("="))];
+    });
+}
+
 const INSTEAD: Readonly<Record<Scheme, string>> = {
   file: "a folder needs no password",
   s3: "use AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile (AWS_PROFILE), or the role of the machine",
@@ -83,12 +97,12 @@ const INSTEAD: Readonly<Record<Scheme, string>> = {
 const SECRET_NAMES =
   /^(sig|sas|key|.*(password|secret|token|credential|signature|accesskey|accesskeyid|accountkey|passphrase|apikey).*)$/i;
 
-function refuseSecrets(url: URL, scheme: Scheme): void {
+function refuseSecrets(url: URL, query: Query, scheme: Scheme): void {
   const refuse = (what: string): never => {
     throw refusal(`${what} does not belong into the URL of a store`, { hint: INSTEAD[scheme] });
   };
   if (url.password !== "") refuse("a password");
-  for (const [name, value] of url.searchParams) {
+  for (const [name, value] of query) {
     const isFile = PARAMETERS[scheme].some((one) => one.name === name && one.values === "file");
     if (!isFile && SECRET_NAMES.test(name.replaceAll(/[-_]/g, ""))) refuse(`the secret "${name}"`);
     if (/^[a-z][a-z0-9+.-]*:\/\/[^/]*:[^/]*@/i.test(value)) refuse(`the password in "${name}"`);
@@ -123,9 +137,9 @@ function decode(text: string): string {
   }
 }
 
-function parametersOf(url: URL, scheme: Scheme): ReadonlyMap<string, string> {
+function parametersOf(query: Query, scheme: Scheme): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const [name, value] of url.searchParams) {
+  for (const [name, value] of query) {
     const parameter = PARAMETERS[scheme].find((one) => one.name === name);
     if (parameter === undefined) throw unknownParameter(name, scheme);
     if (found.has(name)) throw refusal(`"${name}" is given twice`);
