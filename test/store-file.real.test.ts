@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { silentLog } from "../src/io/log.ts";
+import { createRate } from "../src/store/limited.ts";
 import { openDriver, openStore } from "../src/store/open.ts";
 import type { Store } from "../src/store/store.ts";
 import { pattern, slowly } from "./support/body.ts";
@@ -16,13 +17,17 @@ import { fails, keys, put, read, waiting } from "./support/store-subject.ts";
 
 const MIB = 1 << 20;
 const skip = await noMounts();
+const fast = createRate(1e12);
 const plain = { env: {}, log: silentLog };
 
-storeContract("a folder in memory", {
+storeContract("a folder in memory, behind all wrappers,", {
   skip,
   open: async () => {
     const mount = await tmpfs(128 * MIB);
-    return folderSubject(join(mount.path, "store"), async () => mount[Symbol.asyncDispose]());
+    const gone = async (): Promise<void> => mount[Symbol.asyncDispose]();
+    return folderSubject(join(mount.path, "store"), gone, (url, options) =>
+      openStore(url, { ...options, limits: { upload: fast, download: fast } }),
+    );
   },
   expected: { conditionalPut: true, objectLock: false, versioning: false },
 });

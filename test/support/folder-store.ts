@@ -2,13 +2,18 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { silentLog } from "../../src/io/log.ts";
-import { openDriver } from "../../src/store/open.ts";
+import { openDriver, type OpenOptions } from "../../src/store/open.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Subject } from "./store-subject.ts";
 
-/** A store in a folder that is empty or missing. `gone` takes the folder away in the end. */
-export async function folderSubject(path: string, gone: () => Promise<void>): Promise<Subject> {
+/** A store in a folder that is empty or missing. `gone` takes the folder away in the end. The driver alone, by default. */
+export async function folderSubject(
+  path: string,
+  gone: () => Promise<void>,
+  open: (url: string, options: OpenOptions) => Promise<Store> = openDriver,
+): Promise<Subject> {
   const incoming = join(path, ".incoming");
-  const store = await openDriver(path, { env: {}, log: silentLog });
+  const store = await open(path, { env: {}, log: silentLog });
   return {
     store,
     leftovers: async () => readdir(incoming).catch(() => []),
