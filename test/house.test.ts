@@ -17,9 +17,22 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: ["format", "io"],
   pack: ["format", "io"],
   seal: ["format", "io"],
+  repository: ["format", "policy", "io", "inspect", "store", "pack", "seal"],
   backup: ["format", "policy", "io", "etcd", "inspect"],
   restore: ["format", "io", "inspect"],
-  cli: ["format", "policy", "io", "etcd", "inspect", "backup", "restore", "store"],
+  cli: [
+    "format",
+    "policy",
+    "io",
+    "etcd",
+    "inspect",
+    "backup",
+    "restore",
+    "store",
+    "pack",
+    "seal",
+    "repository",
+  ],
   "main.ts": ["cli"],
   "index.ts": ["format", "io", "inspect"],
   "errors.ts": [],
@@ -38,6 +51,7 @@ const OWNERS: Record<string, readonly string[]> = {
   commander: ["cli/"],
   openpgp: ["seal/"],
   yaml: ["cli/output.ts"],
+  zod: ["repository/"],
 };
 
 /** Modules of Node that touch the world, and the places that may. */

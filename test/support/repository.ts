@@ -1,10 +1,19 @@
 /** Repositories in folders, and backups in them: small ones with everything that a manifest holds. */
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { utimes } from "node:fs/promises";
+import { HoldfastError, type ErrorCode } from "../../src/errors.ts";
 import type { AllowedSigner } from "../../src/format/ssh/allowed-signers.ts";
 import { silentLog } from "../../src/io/log.ts";
 import { randomName } from "../../src/io/random.ts";
 import { pack } from "../../src/pack/pack.ts";
-import { listBackups, type ListedBackup } from "../../src/repository/catalog.ts";
+import {
+  listBackups,
+  loadBackup,
+  loadBackups,
+  type ListedBackup,
+} from "../../src/repository/catalog.ts";
+import { recordEvidence, type Depth } from "../../src/repository/evidence.ts";
 import {
   backupName,
   dataKey,
@@ -313,4 +322,62 @@ export async function addRealBackup(
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
+}
+
+/** Of the backups that are listed, newest first. */
+export async function revisions(repository: Repository): Promise<number[]> {
+  const { backups } = await listBackups(repository, CLUSTER, waiting);
+  return backups.map(({ revision }) => Number(revision));
+}
+
+/** Puts an evidence on record, whatever is true. The key. */
+export async function prove(
+  repository: Repository,
+  made: MadeBackup,
+  outcome: Depth | "failed",
+  at = 0,
+  by = ALICE,
+): Promise<string> {
+  const backup = await loadBackup(repository, await listed(repository, made.name.id), waiting);
+  const depth = outcome === "failed" ? "contents" : outcome;
+  const found = {
+    outcome,
+    depth,
+    bytesRead: 1,
+    durationMs: 1,
+    findings: [],
+    tool: "test",
+    time: EPOCH + 50 * HOUR + at,
+  };
+  return recordEvidence(repository, backup, found, { ...waiting, sign: by.sign });
+}
+
+/** Makes an object look so old, by the clock of the store. */
+export async function age(repository: ScratchRepository, key: string, ms: number): Promise<void> {
+  const time = new Date(Date.now() - ms);
+  await utimes(repository.file(key), time, time);
+}
+
+/** Every listed backup has what its manifest names. */
+export async function requireConsistent(repository: Repository): Promise<void> {
+  const { backups } = await listBackups(repository, CLUSTER, waiting);
+  for await (const { backup, problem } of loadBackups(repository, backups, {
+    ...waiting,
+    trust: trusting(ALICE),
+  })) {
+    assert.equal(problem, undefined);
+    for (const { key, sha256: wanted } of backup!.manifest.objects) {
+      const pieces = await collect(repository.store.get(key, waiting));
+      assert.equal(sha256(Buffer.concat(pieces)), wanted, key);
+    }
+  }
+}
+
+/** Whether an error has this code, and a message like this: for `assert.rejects`. */
+export function fails(code: ErrorCode, message: RegExp) {
+  return (error: unknown): boolean => {
+    assert.ok(error instanceof HoldfastError, String(error));
+    assert.match(error.message, message);
+    return error.code === code;
+  };
 }
