@@ -1,8 +1,9 @@
 /** Flags that commands about repositories share, and their variables. A flag counts more than its variable. */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { HoldfastError } from "../errors.ts";
-import { isClusterName, requireClusterName } from "../repository/layout.ts";
+import { isClusterName, MARKER_KEY, requireClusterName } from "../repository/layout.ts";
 import type { Repository } from "../repository/repository.ts";
+import type { Limits } from "../store/limited.ts";
 import type { Store } from "../store/store.ts";
 import type { Context } from "./context.ts";
 
@@ -79,17 +80,36 @@ export function repositorySettings(command: Command, { env }: Context): Reposito
   return { urls, cluster: named ? requireClusterName(named) : flags.cluster, required };
 }
 
-/** Opens the store of a URL, with the credentials that the environment has for it. */
-export async function openStoreAt(url: string, { env, log }: Context): Promise<Store> {
-  const { openStore } = await import("../store/open.ts");
-  return openStore(url, { env, log });
+/** How the stores of a command are opened. */
+export interface OpenFlags {
+  /** Made once for all of them. */
+  readonly limits?: Limits;
 }
 
-/** Opens a repository; disposing of it closes its store. Throws "store-not-there" for a store that holds none. */
-export async function openRepositoryAt(url: string, context: Context): Promise<Repository> {
-  const store = await openStoreAt(url, context);
+/** Opens the store of a URL, with the credentials that the environment has for it; a repository may come into it. */
+export async function openStoreAt(
+  url: string,
+  { env, log }: Context,
+  { limits = {} }: OpenFlags = {},
+): Promise<Store> {
+  const { openStore } = await import("../store/open.ts");
+  return openStore(url, { env, log, limits });
+}
+
+/**
+ * Opens a repository; disposing of it closes its store. Throws "store-not-there" for a store that holds none, and later
+ * when a disk is unmounted in the middle.
+ */
+export async function openRepositoryAt(
+  url: string,
+  context: Context,
+  { limits = {} }: OpenFlags = {},
+): Promise<Repository> {
+  const { env, log } = context;
+  const { openStore } = await import("../store/open.ts");
+  const { openRepository } = await import("../repository/repository.ts");
+  const store = await openStore(url, { env, log, limits, marker: MARKER_KEY });
   try {
-    const { openRepository } = await import("../repository/repository.ts");
     return await openRepository(store, context);
   } catch (error) {
     await store[Symbol.asyncDispose]();
@@ -105,12 +125,13 @@ export async function eachRepository<R>(
   { urls }: Pick<RepositorySettings, "urls">,
   context: Context,
   work: (repository: Repository) => Promise<R>,
+  open: OpenFlags = {},
 ): Promise<R[]> {
   const results: R[] = [];
   const failures: unknown[] = [];
   for (const url of urls) {
     try {
-      await using repository = await openRepositoryAt(url, context);
+      await using repository = await openRepositoryAt(url, context, open);
       results.push(await work(repository));
     } catch (error) {
       context.signal.throwIfAborted();
