@@ -236,8 +236,4 @@ test("packed and sealed: age and zstd bring it back, and so does a read in the m
   const middle = Buffer.from(await readAt(5 * MIB, 100));
   assert.ok(middle.equals(plain.subarray(5 * MIB, 5 * MIB + 100)));
   assert.ok(read < MIB, `${read} bytes for a frame of zeros`);
-  assert.equal(
-    zstdDecompressSync(opened.subarray(0, 100_000), { finishFlush: 0 }).length > 0,
-    true,
-  );
 });

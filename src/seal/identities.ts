@@ -6,7 +6,7 @@ import { beginsAgeFile, openAge } from "./age-file.ts";
 import type { AgeIdentity } from "./age-header.ts";
 import { openInlet } from "./inlet.ts";
 import { keyLines, textOf, unusableKey, type AskPassphrase, type KeyFile } from "./key-file.ts";
-import { holdsOpenPgpPrivateKeys, readOpenPgpIdentities } from "./openpgp.ts";
+import { holdsOpenPgpPrivateKeys, readOpenPgpIdentities } from "./openpgp-keys.ts";
 import { scryptIdentity } from "./scrypt.ts";
 import { parseSshKeyFile, unlockSshKey } from "./ssh-key-file.ts";
 import { sshIdentity } from "./ssh-recipient.ts";

@@ -9,7 +9,7 @@ import {
   holdsOpenPgpPublicKeys,
   openPgpFingerprint,
   readOpenPgpRecipients,
-} from "./openpgp.ts";
+} from "./openpgp-keys.ts";
 import { scryptRecipient } from "./scrypt.ts";
 import { sshFingerprint, sshRecipient } from "./ssh-recipient.ts";
 

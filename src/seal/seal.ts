@@ -21,9 +21,13 @@ export async function* seal(
   { signal }: SealOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const pieces = abortable(input, signal);
-  if (recipients.kind === "age") yield* sealAge(pieces, recipients.members);
-  else if (recipients.kind === "openpgp") yield* sealOpenPgp(pieces, recipients.keys);
-  else yield* pieces;
+  try {
+    if (recipients.kind === "age") yield* sealAge(pieces, recipients.members);
+    else if (recipients.kind === "openpgp") yield* sealOpenPgp(pieces, recipients.keys, signal);
+    else yield* pieces;
+  } finally {
+    await pieces.return(undefined);
+  }
 }
 
 export interface OpenOptions {
@@ -52,7 +56,7 @@ export async function* open(
     if (beginsAgeFile(start)) yield* openAge(inlet, identities.age);
     else if (!beginsOpenPgpMessage(start)) throw unknownForm(start);
     else if (digestChecked !== true) throw notChecked();
-    else yield* openOpenPgp(inlet.rest(), identities.openpgp, identities.ask);
+    else yield* openOpenPgp(inlet.rest(), identities.openpgp, identities.ask, signal);
   } finally {
     await pieces.return(undefined);
   }

@@ -10,7 +10,7 @@ const TOOLS = {
   pzstd: ["stock", "pzstd"],
   gpg: ["stock", "gpg"],
   "gpg-agent": ["stock", "gpg-agent"],
-  gpgconf: ["stock", "gpgconf"],
+  "gpg-connect-agent": ["stock", "gpg-connect-agent"],
   "ssh-keygen": ["stock", "ssh-keygen"],
   age: ["age", "age"],
   "age-keygen": ["age", "age-keygen"],
