@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { reportDocument } from "../inspect/report-document.ts";
 import type { Report } from "../inspect/report.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
 import type { Log } from "../io/log.ts";
 import type { Context } from "./context.ts";
 import { addHelpSections } from "./help.ts";
 import { formatOutput, outputOption, type OutputFormat } from "./output.ts";
-import { reportDocument, reportText } from "./report-text.ts";
+import { reportText } from "./report-text.ts";
 import { inspectSnapshot } from "./snapshot-file.ts";
 
 /** What one pass remembers of the largest and the most revised. */

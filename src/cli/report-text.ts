@@ -38,18 +38,6 @@ function contents(name: string, report: Report): readonly (readonly string[])[] 
   ];
 }
 
-/** The same for programs: the report, ids in hexadecimal as etcd's tools print them. */
-export function reportDocument(name: string, report: Report) {
-  const errors = report.findings.some(({ severity }) => severity === "error");
-  return {
-    snapshot: name,
-    verdict: errors ? "damaged" : "sound",
-    ...report,
-    alarms: report.alarms.map((alarm) => ({ ...alarm, memberId: alarm.memberId.toString(16) })),
-    members: report.members.map((member) => ({ ...member, id: member.id.toString(16) })),
-  };
-}
-
 function section(title: string, rows: readonly Row[]): readonly string[] {
   return [title, ...indented(alignColumns(rows))];
 }
