@@ -117,16 +117,24 @@ export async function openRepositoryAt(
   }
 }
 
+/** What came of several repositories. */
+export interface Outcomes<R> {
+  /** Of those where it went well, in the order of the command line. */
+  readonly results: readonly R[];
+  /** Throws what the first of the others failed with: when the results have been printed. */
+  throwFailure(): void;
+}
+
 /**
  * Does something with each repository, one after the other. What one of several fails with is told, and does not keep
- * it from the others; the first failure is thrown at the end.
+ * it from the others. Throws at once where there is only one.
  */
 export async function eachRepository<R>(
   { urls }: Pick<RepositorySettings, "urls">,
   context: Context,
   work: (repository: Repository) => Promise<R>,
   open: OpenFlags = {},
-): Promise<R[]> {
+): Promise<Outcomes<R>> {
   const results: R[] = [];
   const failures: unknown[] = [];
   for (const url of urls) {
@@ -140,6 +148,9 @@ export async function eachRepository<R>(
       context.log.warn(`${url}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  if (failures.length > 0) throw failures[0];
-  return results;
+  if (results.length === 0) throw failures[0];
+  const throwFailure = (): void => {
+    if (failures.length > 0) throw failures[0];
+  };
+  return { results, throwFailure };
 }

@@ -52,8 +52,8 @@ const WRONG: [line: string, status: number, stderr: string][] = [
     1,
     "unknown command 'stats'\nHint: did you mean status? see holdfast snapshot --help",
   ],
-  ["nope --help", 1, "unknown command 'nope'\nHint: see holdfast --help"],
-  ["help nope", 1, "unknown command 'nope'\nHint: see holdfast --help"],
+  ["frobnicate --help", 1, "unknown command 'frobnicate'\nHint: see holdfast --help"],
+  ["help frobnicate", 1, "unknown command 'frobnicate'\nHint: see holdfast --help"],
   [
     "snapshot status x --write-uot=json",
     1,

@@ -71,6 +71,46 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./hashkv.ts")).hashkvCommand,
   },
   {
+    words: ["list"],
+    summary: "list the backups of a cluster, newest first, and when each was last proven",
+    load: async () => (await import("./list.ts")).listCommand,
+  },
+  {
+    words: ["show"],
+    summary: "print all that is known of one backup",
+    load: async () => (await import("./show.ts")).showCommand,
+  },
+  {
+    words: ["verify"],
+    summary: "prove backups at rest, and put it on record",
+    load: async () => (await import("./verify.ts")).verifyCommand,
+  },
+  {
+    words: ["copy"],
+    summary: "copy what another repository lacks into it, byte for byte",
+    load: async () => (await import("./copy.ts")).copyCommand,
+  },
+  {
+    words: ["pin"],
+    summary: "keep a backup, whatever the rules say",
+    load: async () => (await import("./pin.ts")).pinCommand,
+  },
+  {
+    words: ["unpin"],
+    summary: "take the pin of a backup away",
+    load: async () => (await import("./pin.ts")).unpinCommand,
+  },
+  {
+    words: ["prune"],
+    summary: "remove the backups that no rule keeps, with a reason for each",
+    load: async () => (await import("./prune.ts")).pruneCommand,
+  },
+  {
+    words: ["remove"],
+    summary: "remove one backup, unless something protects it",
+    load: async () => (await import("./remove.ts")).removeCommand,
+  },
+  {
     words: ["store", "check"],
     summary: "try and measure a store, and say what it can do",
     load: async () => (await import("./store-check.ts")).storeCheckCommand,

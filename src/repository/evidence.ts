@@ -47,7 +47,7 @@ const EVIDENCE = z.object({
   findings: z.array(PROOF).max(50),
 });
 
-export type Evidence = z.output<typeof EVIDENCE>;
+type Evidence = z.output<typeof EVIDENCE>;
 
 /** An evidence by its name. */
 export interface ListedEvidence extends EvidenceName {
@@ -134,20 +134,31 @@ export async function loadEvidence(
   return { evidence, signer };
 }
 
-/** What is known of a backup, by evidence that counts. */
+/** What is known of a backup. */
 export interface LastProven {
   readonly depth: Depth;
   readonly time: number;
-  readonly signer: string;
+  /** Whose evidence it is; undefined where only names were read. */
+  readonly signer: string | undefined;
 }
 
 const RANK: Readonly<Record<Outcome, number>> = { failed: -1, listed: 0, stored: 1, contents: 2 };
+
+/** Whether an evidence could change what is known so far; of the weaker ones only a failure could. */
+function isTelling(
+  { outcome }: ListedEvidence,
+  best: LastProven | undefined,
+  least: Depth,
+): boolean {
+  if (outcome === "failed") return true;
+  return RANK[outcome] >= RANK[least] && (best === undefined || RANK[outcome] > RANK[best.depth]);
+}
 
 /**
  * The deepest proof of a backup that no later failure contradicts, the latest of that depth; undefined for none.
  * Evidence that does not count is passed over. Reads no more than it needs.
  *
- * @param evidence of this backup, the newest first @param least depths below it are not asked for
+ * @param evidence of this backup, the newest first @param options.least depths below it are not asked for
  */
 export async function lastProven(
   repository: Repository,
@@ -155,16 +166,25 @@ export async function lastProven(
   evidence: readonly ListedEvidence[],
   options: LoadOptions & { readonly trust: Trust; readonly least?: Depth },
 ): Promise<LastProven | undefined> {
-  const least = RANK[options.least ?? "listed"];
+  const { least = "listed" } = options;
   let best: LastProven | undefined;
   for (const listed of evidence) {
-    const rank = RANK[listed.outcome];
-    const isTold = best !== undefined && rank <= RANK[best.depth];
-    if (listed.outcome !== "failed" && (rank < least || isTold)) continue;
+    if (!isTelling(listed, best, least)) continue;
     const signer = await signerOf(repository, listed, backup, options);
     if (signer === undefined) continue;
     if (listed.outcome === "failed") return best;
     best = { depth: listed.outcome, time: listed.time, signer };
+  }
+  return best;
+}
+
+/** The same by names alone: what was put on record, whoever did it. */
+export function lastOnRecord(evidence: readonly ListedEvidence[]): LastProven | undefined {
+  let best: LastProven | undefined;
+  for (const listed of evidence) {
+    if (!isTelling(listed, best, "listed")) continue;
+    if (listed.outcome === "failed") return best;
+    best = { depth: listed.outcome, time: listed.time, signer: undefined };
   }
   return best;
 }

@@ -174,7 +174,7 @@ export async function withLocks(
 }
 
 /** Throws "usage" where signatures were not looked at: a forged backup would count, and a good one be removed for it. */
-export function requireTrusted({ isTrusted }: Standings): void {
+export function requireTrusted({ isTrusted }: { readonly isTrusted: boolean }): void {
   if (isTrusted) return;
   throw new HoldfastError("usage", "nothing is deleted without --allowed-signers", {
     hint: "only backups whose signature checks count: give the file, or HOLDFAST_ALLOWED_SIGNERS",

@@ -2,7 +2,7 @@
  * Proving backups at rest, to one of three depths: that all is there with its sizes; that the stored bytes are those that
  * were published; that they open, unpack, and hold to the last key what the manifest says.
  */
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, type ErrorCode } from "../errors.ts";
 import { inspectStream } from "../inspect/inspect.ts";
 import type { Report } from "../inspect/report.ts";
 import { monotonicMs, now } from "../io/clock.ts";
@@ -11,7 +11,7 @@ import type { Identities } from "../seal/identities.ts";
 import type { Waiting } from "../store/store.ts";
 import { isItsOwnProblem, type Loaded, type LoadedBackup } from "./catalog.ts";
 import { readContents } from "./contents.ts";
-import { recordEvidence, type Depth, type Evidence } from "./evidence.ts";
+import { recordEvidence, type Depth } from "./evidence.ts";
 import { snapshotFacts } from "./facts.ts";
 import type { Manifest, ManifestObject } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
@@ -29,8 +29,11 @@ export interface VerifyOptions extends Waiting {
   readonly progress: (more: number) => void;
 }
 
-/** What is wrong with a backup: a code of the error table, and a sentence. */
-export type Fault = Evidence["findings"][number];
+/** What is wrong with a backup. */
+export interface Fault {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 
 export interface Verdict {
   readonly id: string;
@@ -75,7 +78,7 @@ export async function verifyBackup(
   const evidence = await recordEvidence(
     repository,
     backup,
-    { ...fact, findings: faults },
+    { ...fact, findings: [...faults] },
     { sign, signal },
   );
   return { ...found, durationMs, evidence };

@@ -87,6 +87,8 @@ export interface Signer {
   readonly name: string;
   readonly sign: Sign;
   readonly allowed: AllowedSigner;
+  /** The content of the key's file. */
+  readonly privateKey: string;
 }
 
 /** A new key of somebody. */
@@ -97,6 +99,7 @@ export async function signer(name: string): Promise<Signer> {
   return {
     name,
     sign: signWith(secret),
+    privateKey,
     allowed: { principal: name, namespaces: undefined, key },
   };
 }
