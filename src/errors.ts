@@ -377,6 +377,23 @@ export const ERRORS = {
     meaning: "Something would be deleted or replaced, and nobody has said yes to that.",
     remedy: "Look at what would happen with --dry-run, then give --yes.",
   },
+  "hash-contradicted": {
+    exit: 60,
+    meaning:
+      "The member that sent a snapshot gives another HashKV for the same revision than the rows of the snapshot.",
+    remedy:
+      "Nothing was published. Compare all members with `holdfast hashkv`, and back up from another one with --endpoints.",
+  },
+  "data-dir-in-use": {
+    exit: 61,
+    meaning: "A running process has the database of the data dir open.",
+    remedy: "Stop etcd on this machine first, and see that it stays stopped.",
+  },
+  "file-exists": {
+    exit: 62,
+    meaning: "A file that would be written is there already, and nothing is ever overwritten.",
+    remedy: "Choose another --out; keep the keys that are there.",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -26,74 +26,91 @@ export interface Placement {
   readonly failure: unknown;
 }
 
-export interface Deposit extends AsyncDisposable {
+/** How long the tidying after a failure may take. */
+const TIDY_MS = 15_000;
+
+export class Deposit implements AsyncDisposable {
+  readonly #repositories: readonly Repository[];
+  readonly #options: DepositOptions;
+  readonly #failures = new Map<Repository, unknown>();
+  readonly #published = new Set<Repository>();
+  /** What may lie where, in the order in which it has to go again. */
+  readonly #keys: ReadonlyMap<Repository, string[]>;
+
+  /** @param repositories at least as many as are required */
+  constructor(repositories: readonly Repository[], options: DepositOptions) {
+    this.#repositories = repositories;
+    this.#options = options;
+    this.#keys = new Map(repositories.map((one) => [one, []]));
+  }
+
   /**
    * Stores an object in all repositories that are left. One that fails is left behind; throws as `putToSeveral` when
    * fewer than required remain, and what `body` throws.
    */
-  put(
+  async put(
     role: string,
     key: string,
     body: AsyncIterable<Uint8Array>,
     sizeHint?: number,
-  ): Promise<ManifestObject>;
+  ): Promise<ManifestObject> {
+    const open = this.#remaining();
+    for (const one of open) this.#keys.get(one)!.push(key);
+    const tally = createTally();
+    const landings = await putToSeveral(
+      open.map(({ store }) => store),
+      key,
+      tally.count(body),
+      { ...this.#options, ifAbsent: true, ...(sizeHint !== undefined && { sizeHint }) },
+    );
+    for (const [at, { info, failure }] of landings.entries()) {
+      if (info !== undefined) continue;
+      this.#failures.set(open[at]!, failure);
+      this.#keys.get(open[at]!)!.pop();
+    }
+    return { role, key, ...tally.total() };
+  }
+
   /**
-   * Publishes in all repositories that are left; in the order of the repositories. When it succeeds in fewer than
-   * required, it throws, and where it did succeed the backup stays: it is whole.
+   * Publishes in all repositories that are left; one placement for each repository, in order. When it succeeds in fewer
+   * than required, it throws, and where it did succeed the backup stays: it is whole.
    */
-  publish(signed: SignedManifest): Promise<readonly Placement[]>;
-}
+  async publish(signed: SignedManifest): Promise<readonly Placement[]> {
+    await Promise.all(this.#remaining().map((one) => this.#publishIn(one, signed)));
+    const { required, signal } = this.#options;
+    if (this.#published.size < required) signal.throwIfAborted();
+    requireEnough(this.#published, this.#failures, required);
+    return this.#repositories.map((repository) => {
+      return { repository, failure: this.#failures.get(repository) };
+    });
+  }
 
-/** How long the tidying after a failure may take. */
-const TIDY_MS = 15_000;
+  async #publishIn(repository: Repository, signed: SignedManifest): Promise<void> {
+    const key = manifestKey(signed.manifest);
+    this.#keys.get(repository)!.unshift(key, signatureKey(key));
+    try {
+      await publish(repository, signed, this.#options);
+      this.#published.add(repository);
+    } catch (error) {
+      this.#failures.set(repository, error);
+    }
+  }
 
-/** @param repositories at least as many as are required */
-export function openDeposit(repositories: readonly Repository[], options: DepositOptions): Deposit {
-  const failures = new Map<Repository, unknown>();
-  const published = new Set<Repository>();
-  /** What may lie where, in the order in which it has to go again. */
-  const kept = new Map<Repository, string[]>(repositories.map((one) => [one, []]));
-  const remaining = (): Repository[] => repositories.filter((one) => !failures.has(one));
-  return {
-    async put(role, key, body, sizeHint) {
-      const open = remaining();
-      const tally = createTally();
-      const more = { ifAbsent: true, ...(sizeHint !== undefined && { sizeHint }) };
-      const stores = open.map(({ store }) => store);
-      for (const one of open) kept.get(one)!.push(key);
-      const landings = await putToSeveral(stores, key, tally.count(body), { ...options, ...more });
-      for (const [at, { info, failure }] of landings.entries()) {
-        if (info !== undefined) continue;
-        failures.set(open[at]!, failure);
-        kept.get(open[at]!)!.pop();
-      }
-      return { role, key, ...tally.total() };
-    },
-    async publish(signed) {
-      const key = manifestKey(signed.manifest);
-      const publishIn = async (repository: Repository): Promise<void> => {
-        kept.get(repository)!.unshift(key, signatureKey(key));
-        try {
-          await publish(repository, signed, options);
-          published.add(repository);
-        } catch (error) {
-          failures.set(repository, error);
-        }
-      };
-      await Promise.all(remaining().map(publishIn));
-      if (published.size < options.required) options.signal.throwIfAborted();
-      requireEnough(published, failures, options.required);
-      return repositories.map((repository) => ({ repository, failure: failures.get(repository) }));
-    },
-    async [Symbol.asyncDispose]() {
-      using patience = createPatience(TIDY_MS, undefined, () => new Error("tidied long enough"));
-      patience.start();
-      const unfinished = [...kept].filter(([one, keys]) => keys.length > 0 && !published.has(one));
-      await Promise.all(
-        unfinished.map(([{ store }, keys]) => removeAll(store, keys, patience.signal, options.log)),
-      );
-    },
-  };
+  #remaining(): Repository[] {
+    return this.#repositories.filter((one) => !this.#failures.has(one));
+  }
+
+  /** Takes away what was not published. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    using patience = createPatience(TIDY_MS, undefined, () => new Error("tidied long enough"));
+    patience.start();
+    const left = [...this.#keys].filter(
+      ([one, keys]) => keys.length > 0 && !this.#published.has(one),
+    );
+    await Promise.all(
+      left.map(([{ store }, keys]) => removeAll(store, keys, patience.signal, this.#options.log)),
+    );
+  }
 }
 
 /** The manifest's key is the first: while it stays, what it names has to stay as well. */
