@@ -54,14 +54,17 @@ export async function* openPayload(
   try {
     for await (const { bytes, last } of regroup(input, CHUNKS_AT_ONCE * SEALED_CHUNK_BYTES)) {
       const count = chunkCount(bytes.length, SEALED_CHUNK_BYTES);
-      const plain = Buffer.allocUnsafe(Math.max(0, bytes.length - count * TAG_BYTES));
+      const plain = Buffer.allocUnsafe(count * CHUNK_BYTES);
+      let filled = 0;
       for (let chunk = 0; chunk < count; chunk++) {
         const start = chunk * SEALED_CHUNK_BYTES;
         const sealed = bytes.subarray(start, start + SEALED_CHUNK_BYTES);
         const isLast = last && chunk === count - 1;
-        plain.set(openChunk(sealed, key, index++, isLast), chunk * CHUNK_BYTES);
+        const opened = openChunk(sealed, key, index++, isLast);
+        plain.set(opened, filled);
+        filled += opened.length;
       }
-      if (plain.length > 0) yield plain;
+      if (filled > 0) yield plain.subarray(0, filled);
     }
   } finally {
     key.fill(0);
