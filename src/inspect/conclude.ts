@@ -87,7 +87,11 @@ export function concludeReport(
     term: contents.term,
     ...readUsage(candidates, leaves, history),
   };
-  return { report, hashKV: (at) => (at === undefined ? report.hashKV : hashKV(scope, at)) };
+  return {
+    report,
+    hashKV: (at = revision, compactedAt = scope.compactRevision) =>
+      hashKV({ ...scope, compactRevision: compactedAt }, at),
+  };
 }
 
 /** What is left to say of bytes that hold no database. */

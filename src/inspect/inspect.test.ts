@@ -42,6 +42,12 @@ test("a sound snapshot has no findings, and is what its rows say", async () => {
     compactRevision: 300n,
   });
   assert.deepEqual(hashKV(), report.hashKV);
+  const later = store.head - 3n;
+  assert.deepEqual(hashKV(store.head, later), {
+    hash: hashOfRows(store.rows, store.head, later),
+    revision: store.head,
+    compactRevision: later,
+  });
   assert.equal(report.trailer, "verified");
   assert.equal(report.sha256, createHash("sha256").update(database).digest("hex"));
   assert.deepEqual(

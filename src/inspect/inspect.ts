@@ -23,8 +23,12 @@ export interface InspectOptions {
 
 export interface Inspection {
   readonly report: Report;
-  /** HashKV at a revision (the head when left out); throws "revision-compacted" or "revision-in-future". */
-  hashKV(revision?: bigint): HashKV;
+  /**
+   * HashKV at a revision (the head when left out); throws "revision-compacted" or "revision-in-future".
+   *
+   * @param compactRevision as a server answers that has compacted further since: not below the snapshot's own
+   */
+  hashKV(revision?: bigint, compactRevision?: bigint): HashKV;
 }
 
 export const TRAILER_BYTES = 32;
