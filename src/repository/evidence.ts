@@ -111,7 +111,7 @@ export async function recordEvidence(
  * Reads an evidence and who signed it. Throws where it does not count: as `Trust` does, "signature-missing", and
  * "document-invalid" for what is about another backup, or another repository.
  */
-export async function loadEvidence(
+async function loadEvidence(
   repository: Repository,
   listed: ListedEvidence,
   { sha256 }: Pick<LoadedBackup, "sha256">,
