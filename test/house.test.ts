@@ -43,7 +43,11 @@ const PURE = ["format/", "policy/", "errors.ts"];
 
 /** Third-party packages and the places that own them. */
 const OWNERS: Record<string, readonly string[]> = {
+  "@aws-sdk/client-s3": ["store/s3"],
+  "@azure/identity": ["store/azblob"],
+  "@azure/storage-blob": ["store/azblob"],
   "@bufbuild/protobuf": ["etcd/"],
+  "@google-cloud/storage": ["store/gs"],
   "@grpc/grpc-js": ["etcd/"],
   "@node-rs/crc32": ["io/crc32c.ts"],
   "age-encryption": ["seal/"],
@@ -62,7 +66,7 @@ const NODE_OWNERS: Record<string, readonly string[]> = {
   "node:http2": ["etcd/"],
   "node:net": ["etcd/", "io/"],
   "node:timers": ["io/"],
-  "node:tls": ["etcd/"],
+  "node:tls": ["etcd/", "store/http.ts"],
   "node:worker_threads": ["io/"],
 };
 

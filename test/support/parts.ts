@@ -18,7 +18,11 @@ export type PartName =
   | "certs"
   | "age"
   | "age-1.1"
-  | "stock";
+  | "stock"
+  | "ssh-rsync"
+  | "versitygw"
+  | "fake-gcs"
+  | "azurite";
 
 interface Recipe {
   /** What goes into the key besides the recipe itself: any change builds anew. */
@@ -36,6 +40,9 @@ const AS_IS = { recursive: true, verbatimSymlinks: true };
 const STOCK_PACKAGES =
   "zstd liblz4-1 liblzma5 openssh-client libselinux1 libpcre2-8-0 libssl3 gpg gpg-agent gpgconf libassuan0 " +
   "libgcrypt20 libgpg-error0 libnpth0 libreadline8 libsqlite3-0 libbz2-1.0 libtinfo6 zlib1g";
+/** `sshd`, `ssh`, `ssh-agent` and `rsync`, and what a small system may lack of their libraries. */
+const SSH_PACKAGES =
+  "openssh-server openssh-client rsync libwrap0 libpopt0 libxxhash0 liblz4-1 libzstd1 libselinux1 libpcre2-8-0 libssl3 zlib1g";
 
 /** Runs one of the machine's own programs. */
 async function tool(command: string, args: readonly string[], cwd = "."): Promise<string> {
@@ -79,10 +86,26 @@ function debianPackages(packages: readonly string[], check: VersionCheck): Recip
       for (const file of await readdir(folder)) {
         if (file.endsWith(".deb")) await tool("dpkg", ["-x", join(folder, file), unpacked]);
       }
-      await cp(join(unpacked, "usr", "bin"), bin, AS_IS);
+      for await (const programs of glob("usr/{bin,sbin}", { cwd: unpacked }))
+        await cp(join(unpacked, programs), bin, AS_IS);
       for await (const library of glob("{,usr/}lib/*/*.so.*", { cwd: unpacked }))
         await cp(join(unpacked, library), join(bin, "..", "lib", basename(library)), AS_IS);
       await checkVersion(bin, check);
+    },
+  };
+}
+
+/** A package with its lock, in its own folder: `bin` holds `node_modules`. No script of theirs is run. */
+function npmPackage(name: PartName): Recipe {
+  const files = ["package.json", "package-lock.json"].map((file) => join(MODULES, name, file));
+  return {
+    async ingredients() {
+      return JSON.stringify(await Promise.all(files.map((file) => readFile(file, "utf8"))));
+    },
+    async build(_folder, bin) {
+      for (const file of files) await cp(file, join(bin, basename(file)));
+      const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev"];
+      await tool("npm", ["ci", ...quiet], bin);
     },
   };
 }
@@ -123,6 +146,13 @@ const RECIPES: Record<PartName, Recipe> = {
     command: ["zstd", "--version"],
     wanted: "v1.5",
   }),
+  "ssh-rsync": debianPackages(SSH_PACKAGES.split(" "), {
+    command: ["rsync", "--version"],
+    wanted: "version 3.",
+  }),
+  versitygw: goModule("versitygw", "tool"),
+  "fake-gcs": goModule("fake-gcs", "tool"),
+  azurite: npmPackage("azurite"),
 };
 
 const asked = new Map<PartName, Promise<string>>();

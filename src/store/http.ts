@@ -1,0 +1,129 @@
+/**
+ * One way to speak HTTP for all drivers of clouds, below their SDKs: with a proxy, with a private certificate authority,
+ * and with an eye on whether bytes move. Nothing is tried again here, and there are no limits on time.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { once } from "node:events";
+import { Agent as PlainAgent, request as requestPlain } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { Agent as TlsAgent, request as requestTls } from "node:https";
+import { getCACertificates } from "node:tls";
+import { readSmallFile } from "../io/small-file.ts";
+import { StoreFailure } from "./failure.ts";
+import type { StoreLocation } from "./store.ts";
+
+export interface HttpCall {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Http extends Disposable {
+  /** The answer as soon as its head is there, whatever its status. Throws the errors of sockets as they are. */
+  send(call: HttpCall): Promise<IncomingMessage>;
+}
+
+/** Bytes of a body that are handed over at once. */
+const PIECE = 256 << 10;
+
+const progress = new AsyncLocalStorage<() => void>();
+
+/** `moved` is called whenever bytes of a request of `work` came or went. */
+export function withProgress<T>(moved: () => void, work: () => Promise<T>): Promise<T> {
+  return progress.run(moved, work);
+}
+
+/** Connections as `caFile`, `proxy` and the environment of a store want them. Throws "store-misconfigured". */
+export async function createHttp({ parameters, env }: StoreLocation): Promise<Http> {
+  const ca = await authorities(parameters.get("caFile"));
+  const proxyEnv = proxyOf(parameters.get("proxy"), env);
+  const common = { keepAlive: true, proxyEnv };
+  const plain = new PlainAgent(common);
+  const tls = new TlsAgent({ ...common, ...(ca !== undefined && { ca }) });
+  const open = ({ url, method, headers, body, signal }: HttpCall): ClientRequest => {
+    const length = body === undefined ? {} : { "content-length": String(body.length) };
+    const options = { method, headers: { ...headers, ...length }, ...(signal && { signal }) };
+    return url.protocol === "https:"
+      ? requestTls(url, { ...options, agent: tls })
+      : requestPlain(url, { ...options, agent: plain });
+  };
+  return {
+    send: (call) => exchange(open(call), call.body),
+    [Symbol.dispose]() {
+      plain.destroy();
+      tls.destroy();
+    },
+  };
+}
+
+/** A server may answer before it has read everything, and close: what it says matters more than that it closed. */
+async function exchange(
+  request: ClientRequest,
+  body: Uint8Array | undefined,
+): Promise<IncomingMessage> {
+  const moved = progress.getStore() ?? (() => {});
+  request.on("error", () => {}); // it may fail once more, after it was given up
+  const answered = once(request, "response") as Promise<[IncomingMessage]>;
+  answered.catch(() => {});
+  await Promise.race([sendBody(request, body, moved), answered]);
+  const [answer] = await answered;
+  moved();
+  answer.once("close", () => {
+    if (!request.writableFinished) request.destroy();
+  });
+  return answer;
+}
+
+async function sendBody(
+  request: ClientRequest,
+  body: Uint8Array | undefined,
+  moved: () => void,
+): Promise<void> {
+  for (let at = 0; body !== undefined && at < body.length; at += PIECE) {
+    if (request.destroyed) return;
+    const isRoom = request.write(body.subarray(at, at + PIECE));
+    if (!isRoom) await drained(request);
+    moved();
+  }
+  request.end();
+}
+
+async function drained(request: ClientRequest): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      request.off("drain", done).off("close", done);
+      resolve();
+    };
+    request.on("drain", done).on("close", done);
+  });
+}
+
+async function authorities(caFile: string | undefined): Promise<string[] | undefined> {
+  if (caFile === undefined) return undefined;
+  const text = await readSmallFile(caFile).catch((cause: unknown) => {
+    throw new StoreFailure("store-misconfigured", `cannot read caFile "${caFile}"`, { cause });
+  });
+  const pem = Buffer.from(text).toString("utf8");
+  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
+    throw new StoreFailure(
+      "store-misconfigured",
+      `cannot use caFile "${caFile}": it holds no certificate in PEM`,
+    );
+  return [...getCACertificates("default"), pem];
+}
+
+type ProxyEnv = Record<"HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY", string | undefined>;
+
+/** The environment's, with its password if it is the one that the URL of the store names. */
+function proxyOf(named: string | undefined, env: StoreLocation["env"]): ProxyEnv {
+  const lookUp = (name: string): string | undefined => env[name] ?? env[name.toLowerCase()];
+  const [http, https] = [lookUp("HTTP_PROXY"), lookUp("HTTPS_PROXY")];
+  const NO_PROXY = lookUp("NO_PROXY");
+  if (named === undefined) return { HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY };
+  const isNamed = (one: string | undefined): boolean =>
+    one !== undefined && URL.canParse(one) && new URL(one).host === new URL(named).host;
+  const chosen = [https, http].find(isNamed) ?? named;
+  return { HTTP_PROXY: chosen, HTTPS_PROXY: chosen, NO_PROXY: undefined };
+}

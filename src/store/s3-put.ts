@@ -1,0 +1,259 @@
+/** Objects into a bucket: small ones in one request, others in parts that are sent again one by one. */
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+  type CompletedPart,
+} from "@aws-sdk/client-s3";
+import { createHash } from "node:crypto";
+import { abortable } from "../io/abortable.ts";
+import { createPatience } from "../io/patience.ts";
+import { randomName } from "../io/random.ts";
+import { createSending, MOST_PARTS, partsOf, sendParts, type Part } from "./body-parts.ts";
+import { StoreFailure } from "./failure.ts";
+import { requireKey } from "./key.ts";
+import type { Bucket } from "./s3-bucket.ts";
+import type { Doing } from "./s3-failure.ts";
+import type { ObjectInfo, PutOptions } from "./store.ts";
+
+/** How long an upload that failed is cleaned up after. What remains then is swept later. */
+const LAST_WAIT_MS = 10_000;
+/** Metadata by which a put knows its own object again when the answer was lost. */
+const TOKEN = "holdfast-put";
+
+/** A put under way. */
+interface Put {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly token: string;
+  readonly ifAbsent: boolean;
+  readonly signal: AbortSignal;
+}
+
+export async function putObject(
+  bucket: Bucket,
+  key: string,
+  body: AsyncIterable<Uint8Array>,
+  { ifAbsent = false, sizeHint, signal }: PutOptions,
+): Promise<ObjectInfo> {
+  requireKey(key);
+  signal.throwIfAborted();
+  const sending = createSending(signal);
+  const put = { bucket, key, token: randomName(32), ifAbsent, signal: sending.signal };
+  if (ifAbsent) await refuseTaken(put);
+  const { parts, recycle } = partsOf(abortable(body, sending.signal), sizeHint);
+  let size = 0;
+  const first = (await parts.next()).value as Part;
+  if (first.isLast) {
+    await putWhole(put, first.bytes);
+    return { key, size: first.bytes.length, modifiedMs: undefined };
+  }
+  async function* all(): AsyncGenerator<Part> {
+    yield first;
+    yield* parts;
+  }
+  await inUpload(put, async (uploadId) => {
+    const done: CompletedPart[] = [];
+    await sendParts(all(), sending, async (part) => {
+      size += part.bytes.length;
+      done.push(await sendPart(put, uploadId, part));
+      recycle(part);
+    });
+    done.sort((a, b) => a.PartNumber! - b.PartNumber!);
+    await complete(put, uploadId, done);
+  }).finally(() => parts.return(undefined).catch(() => {}));
+  return { key, size, modifiedMs: undefined };
+}
+
+/** Saves a long upload in vain, and the object where the service does not know conditions. */
+async function refuseTaken(put: Put): Promise<void> {
+  const found = await headMetadata(put, put.signal).catch((error: unknown) => {
+    // who may only write cannot look
+    if (error instanceof StoreFailure && error.code === "store-refused") return undefined;
+    throw error;
+  });
+  if (found !== undefined)
+    throw new StoreFailure(
+      "object-exists",
+      `cannot put "${put.key}": there is one of this name already`,
+    );
+}
+
+async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
+  const { bucket, signal } = put;
+  const answer = await conditionally(put, (condition) =>
+    bucket.insist(doing(put, "put"), signal, (client, options) => {
+      const input = { ...condition, ...target(put), ...creation(put), Body: bytes };
+      return client.send(new PutObjectCommand({ ...input, ...lockDigest(bucket, bytes) }), options);
+    }),
+  );
+  if (answer === undefined || isEncrypted(bucket, answer)) return;
+  await bucket.insist(
+    { what: `take back "${put.key}"`, permission: "s3:DeleteObject" },
+    signal,
+    (client, options) => client.send(new DeleteObjectCommand(target(put)), options),
+  );
+  throw notEncrypted(put);
+}
+
+/** Whatever fails inside, the upload is aborted then, so that its parts cost nothing. */
+async function inUpload(put: Put, work: (uploadId: string) => Promise<void>): Promise<void> {
+  const { bucket, signal } = put;
+  const begin = doing(put, "begin an upload of");
+  const made = await bucket.insist(begin, signal, (client, options) =>
+    client.send(new CreateMultipartUploadCommand({ ...target(put), ...creation(put) }), options),
+  );
+  if (made.UploadId === undefined)
+    throw new StoreFailure("store-wrong-answer", `cannot put "${put.key}": the upload got no name`);
+  try {
+    if (!isEncrypted(bucket, made)) throw notEncrypted(put);
+    await work(made.UploadId);
+  } catch (error) {
+    await abort(put, made.UploadId);
+    throw error;
+  }
+}
+
+async function sendPart(put: Put, uploadId: string, part: Part): Promise<CompletedPart> {
+  const { bucket, key, signal } = put;
+  if (part.number > MOST_PARTS)
+    throw new StoreFailure("store-unsupported", `cannot put "${key}": it is too large for S3`);
+  const what = { what: `put part ${part.number} of "${key}"`, permission: "s3:PutObject" };
+  const { ETag } = await bucket.insist(what, signal, (client, options) =>
+    client.send(
+      new UploadPartCommand({
+        ...target(put),
+        ...bucket.customerKey,
+        ...lockDigest(bucket, part.bytes),
+        UploadId: uploadId,
+        PartNumber: part.number,
+        Body: part.bytes,
+      }),
+      options,
+    ),
+  );
+  if (ETag === undefined)
+    throw new StoreFailure("store-wrong-answer", `cannot ${what.what}: it got no ETag`);
+  return { PartNumber: part.number, ETag };
+}
+
+async function complete(put: Put, uploadId: string, parts: CompletedPart[]): Promise<void> {
+  const { bucket, signal } = put;
+  await conditionally(put, (condition) =>
+    bucket.insist(doing(put, "complete"), signal, (client, options) =>
+      client.send(
+        new CompleteMultipartUploadCommand({
+          ...condition,
+          ...target(put),
+          ...bucket.customerKey,
+          UploadId: uploadId,
+          MultipartUpload: { Parts: parts },
+        }),
+        options,
+      ),
+    ),
+  );
+}
+
+type Condition = { readonly IfNoneMatch?: "*" };
+
+/**
+ * With the condition where it is wanted, and without where the service does not know it. When an answer was lost and the
+ * request repeated, the service refuses because of our own object: that is success, and the answer undefined.
+ */
+async function conditionally<T>(
+  put: Put,
+  run: (condition: Condition) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await run(put.ifAbsent ? { IfNoneMatch: "*" } : {});
+  } catch (error) {
+    if (!(error instanceof StoreFailure) || put.signal.aborted) throw error;
+    if (put.ifAbsent && error.code === "store-unsupported") return run({});
+    const isAmbiguous = error.code === "object-exists" || error.code === "store-wrong-answer";
+    if (isAmbiguous && (await isOurs(put))) return undefined;
+    throw error;
+  }
+}
+
+async function isOurs(put: Put): Promise<boolean> {
+  const metadata = await headMetadata(put, put.signal).catch(() => undefined);
+  return metadata?.[TOKEN] === put.token;
+}
+
+async function headMetadata(
+  put: Put,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const { bucket, key } = put;
+  try {
+    const look = { what: `look at "${key}"`, permission: "s3:GetObject" };
+    const { Metadata } = await bucket.insist(look, signal, (client, options) =>
+      client.send(new HeadObjectCommand({ ...target(put), ...bucket.customerKey }), options),
+    );
+    return Metadata ?? {};
+  } catch (error) {
+    if (error instanceof StoreFailure && error.code === "object-missing") return undefined;
+    throw error;
+  }
+}
+
+/** As far as it goes: what is left is swept later. */
+async function abort(put: Put, uploadId: string): Promise<void> {
+  using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
+  patience.start();
+  const { bucket } = put;
+  const request = { ...target(put), UploadId: uploadId };
+  const what = { ...doing(put, "abort"), permission: "s3:AbortMultipartUpload" };
+  await bucket
+    .insist(what, patience.signal, (client, options) =>
+      client.send(new AbortMultipartUploadCommand(request), options),
+    )
+    .catch(() => {});
+}
+
+function doing({ key }: Put, verb: string): Doing {
+  return { what: `${verb} "${key}"`, permission: "s3:PutObject" };
+}
+
+function target({ bucket, key }: Put): { Bucket: string; Key: string } {
+  return { Bucket: bucket.name, Key: bucket.prefix + key };
+}
+
+function creation({ bucket, token }: Put): Record<string, unknown> {
+  return {
+    ...bucket.creation(),
+    ContentType: "application/octet-stream",
+    Metadata: { [TOKEN]: token },
+  };
+}
+
+/** Objects under a lock are only taken with a digest. */
+function lockDigest({ locks }: Bucket, bytes: Uint8Array): { ContentMD5?: string } {
+  return locks ? { ContentMD5: createHash("md5").update(bytes).digest("base64") } : {};
+}
+
+interface EncryptedAnswer {
+  readonly ServerSideEncryption?: string | undefined;
+  readonly SSECustomerAlgorithm?: string | undefined;
+}
+
+/** A service that does not know the headers ignores them, and says nothing. */
+function isEncrypted({ encryption, customerKey }: Bucket, answer: EncryptedAnswer): boolean {
+  return (
+    (encryption === undefined || answer.ServerSideEncryption === encryption) &&
+    customerKey.SSECustomerAlgorithm === answer.SSECustomerAlgorithm
+  );
+}
+
+function notEncrypted({ key }: Put): StoreFailure {
+  return new StoreFailure(
+    "store-unsupported",
+    `cannot put "${key}": the service does not confirm the encryption that sse= asks for`,
+    { hint: "leave sse= out; backups are sealed before they leave this machine anyway" },
+  );
+}

@@ -1,0 +1,114 @@
+/** A real S3 service on loopback, and buckets in it. */
+import {
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { silentLog } from "../../src/io/log.ts";
+import { openDriver, type OpenOptions } from "../../src/store/open.ts";
+import type { Store } from "../../src/store/store.ts";
+import { freeURLs } from "./etcd.ts";
+import { part } from "./parts.ts";
+import { startServer, type Server } from "./server.ts";
+import { scratch } from "./scratch.ts";
+import type { Subject } from "./store-subject.ts";
+
+/** Its only user. */
+export const S3_ENV = {
+  AWS_ACCESS_KEY_ID: "AKIAHOLDFASTTEST",
+  AWS_SECRET_ACCESS_KEY: "s3cret-of-the-tests-0123456789",
+};
+
+export interface S3Service extends AsyncDisposable {
+  readonly endpoint: string;
+  /** As an administrator would look at it. */
+  readonly client: S3Client;
+  /** A bucket of a new name, with object lock (and versions) if wanted. */
+  createBucket(options?: { lock?: boolean }): Promise<string>;
+  /** Takes a bucket away with all it holds. */
+  removeBucket(bucket: string): Promise<void>;
+}
+
+/** Starts a service of its own. */
+export async function startS3(): Promise<S3Service> {
+  const folder = await scratch();
+  const [root, versions, users] = ["root", "versions", "users"].map((name) => folder.file(name));
+  for (const path of [root!, versions!, users!]) await mkdir(path);
+  const [endpoint] = await freeURLs(1);
+  const server = await launch(endpoint!, { root: root!, versions: versions!, users: users! });
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = S3_ENV;
+  const client = new S3Client({
+    endpoint: endpoint!,
+    region: "us-east-1",
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  let buckets = 0;
+  return {
+    endpoint: endpoint!,
+    client,
+    async createBucket({ lock = false } = {}) {
+      const Bucket = `bucket-${++buckets}`;
+      await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: lock }));
+      return Bucket;
+    },
+    removeBucket: (bucket) => rm(join(root!, bucket), { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      client.destroy();
+      await server.stop();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function launch(
+  endpoint: string,
+  { root, versions, users }: { root: string; versions: string; users: string },
+): Promise<Server> {
+  const program = join(await part("versitygw"), "versitygw");
+  const { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: secret } = S3_ENV;
+  const { host } = new URL(endpoint);
+  const front = ["--port", host, "--iam-dir", users, "--health", "/health", "--quiet"];
+  const args = [...front, "posix", "--versioning-dir", versions, root];
+  const env = { PATH: process.env["PATH"], ROOT_ACCESS_KEY: user, ROOT_SECRET_KEY: secret };
+  return startServer(program, args, { env }, `${endpoint}/health`);
+}
+
+/** The URL of a store in it, by way of `endpoint`. */
+export function s3URL(bucket: string, endpoint: string, parameters = ""): string {
+  return `s3://${bucket}/of/tests?endpoint=${endpoint}&pathStyle=true${parameters}`;
+}
+
+/** An empty store in a bucket of its own. The driver alone, by default. */
+export async function s3Subject(
+  service: S3Service,
+  open: (url: string, options: OpenOptions) => Promise<Store> = openDriver,
+): Promise<Subject> {
+  const { client } = service;
+  const Bucket = await service.createBucket();
+  const store = await open(s3URL(Bucket, service.endpoint), { env: S3_ENV, log: silentLog });
+  return {
+    store,
+    leftovers: () => uploadsIn(service, Bucket),
+    async abandonPut(key) {
+      const Key = `of/tests/${key}`;
+      const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+      const one = { Bucket, Key, UploadId, PartNumber: 1, Body: Buffer.alloc(1000) };
+      await client.send(new UploadPartCommand(one));
+    },
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      await service.removeBucket(Bucket);
+    },
+  };
+}
+
+/** Keys of the uploads that are not complete. */
+export async function uploadsIn({ client }: S3Service, Bucket: string): Promise<string[]> {
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+  return Uploads.map(({ Key = "" }) => Key);
+}
