@@ -18,8 +18,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pack: ["format", "io"],
   seal: ["format", "io"],
   repository: ["format", "policy", "io", "inspect", "store", "pack", "seal"],
-  backup: ["format", "policy", "io", "etcd", "inspect"],
-  restore: ["format", "io", "inspect"],
+  backup: ["format", "policy", "io", "etcd", "inspect", "store", "pack", "seal", "repository"],
+  restore: ["format", "io", "inspect", "store", "pack", "seal", "repository"],
   cli: [
     "format",
     "policy",
@@ -54,6 +54,7 @@ const OWNERS: Record<string, readonly string[]> = {
   "bcrypt-pbkdf": ["seal/ssh-key-file.ts"],
   commander: ["cli/"],
   openpgp: ["seal/"],
+  ssh2: ["store/sftp.ts", "store/sftp-", "store/ssh-"],
   yaml: ["cli/output.ts"],
   zod: ["repository/"],
 };

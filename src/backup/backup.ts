@@ -63,7 +63,7 @@ async function backUpFrom(
   const timeMs = now().getTime();
   using stream = await openSnapshot(member.connection, { signal });
   const start = monotonicMs();
-  return publishSnapshot(stream, repositories, {
+  return await publishSnapshot(stream, repositories, {
     ...options,
     timeMs,
     requireTrailer: true,

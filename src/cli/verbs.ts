@@ -71,6 +71,16 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./hashkv.ts")).hashkvCommand,
   },
   {
+    words: ["init"],
+    summary: "make a repository, its keys, and the page that brings everything back",
+    load: async () => (await import("./init.ts")).initCommand,
+  },
+  {
+    words: ["backup"],
+    summary: "back a live cluster up into repositories, proven, sealed and signed in one pass",
+    load: async () => (await import("./backup.ts")).backupCommand,
+  },
+  {
     words: ["list"],
     summary: "list the backups of a cluster, newest first, and when each was last proven",
     load: async () => (await import("./list.ts")).listCommand,

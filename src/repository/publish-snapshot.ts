@@ -17,7 +17,7 @@ import { seal } from "../seal/seal.ts";
 import { Deposit, type DepositOptions, type Placement } from "./deposit.ts";
 import { snapshotFacts } from "./facts.ts";
 import { backupName, dataKey, RANDOM_DIGITS, reportKey } from "./layout.ts";
-import { encodeManifest, type Manifest, type ManifestObject } from "./manifest.ts";
+import { decodeManifest, encodeManifest, type Manifest, type ManifestObject } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
 import { isoTime } from "./stamp.ts";
 import type { Sign } from "./trust.ts";
@@ -86,9 +86,10 @@ export async function publishSnapshot(
     reportKey(own, recipients.suffix),
     sealed(document),
   );
-  const manifest = manifestOf(name.id, [snapshot, fullReport], { ...judged!, ...options });
-  manifest.durations["total"] = Math.round(monotonicMs() - start);
-  const bytes = encodeManifest(manifest);
+  const draft = manifestOf(name.id, [snapshot, fullReport], { ...judged!, ...options });
+  draft.durations["total"] = Math.round(monotonicMs() - start);
+  const bytes = encodeManifest(draft);
+  const manifest = decodeManifest(bytes, name);
   const signature = options.sign(bytes);
   const placements = await deposit.publish({ manifest, bytes, signature });
   return { manifest, report, placements };
