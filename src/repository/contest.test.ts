@@ -49,6 +49,7 @@ async function contested() {
 
 type Work = "backup" | "prune";
 
+/** How many calls the first made. */
 async function contest(first: Work, second: Work, schedule: Schedule): Promise<number> {
   const world = await contested();
   await using repository = world.repository;
@@ -57,8 +58,9 @@ async function contest(first: Work, second: Work, schedule: Schedule): Promise<n
     repository.store,
     [world[first], world[second]],
     (waiters) => {
-      calls++;
-      return schedule(waiters);
+      const at = schedule(waiters);
+      if (waiters[at] === 0) calls++;
+      return at;
     },
     () => requireConsistent(repository),
   );
@@ -80,7 +82,7 @@ for (const [first, second] of CONTESTS)
   test(`a ${second} at every point of a ${first}: every listed backup is whole at every moment`, async () => {
     let calls = Infinity;
     for (let at = 0; at < calls; at++) calls = await contest(first, second, switchAfter(at));
-    assert.ok(calls > 5);
+    assert.ok(calls > 2);
   });
 
 test("two backups and prunes in random order: every listed backup is whole at every moment", async () => {

@@ -204,14 +204,7 @@ async function signerOf(
   }
 }
 
-/** Removes what is on record of a backup that is gone. */
-export async function deleteEvidence(
-  { store }: Repository,
-  evidence: readonly ListedEvidence[],
-  options: Waiting,
-): Promise<void> {
-  for (const { key } of evidence) {
-    await store.delete(key, options);
-    await store.delete(signatureKey(key), options);
-  }
+/** Of documents and signatures, in the order in which they go. */
+export function evidenceKeys(evidence: readonly ListedEvidence[]): string[] {
+  return evidence.flatMap(({ key, signature }) => (signature ? [key, signatureKey(key)] : [key]));
 }

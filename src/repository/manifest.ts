@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { decodeDocument, encodeDocument, invalid } from "./document.ts";
 import { isClusterName, parseBackupId, parseKey, type BackupName } from "./layout.ts";
+import { isKey } from "../store/key.ts";
 import { isoTime } from "./stamp.ts";
 
 /** The only version there is so far. A field or role that older readers may pass over does not raise it. */
@@ -206,18 +207,12 @@ function requireObjects({ objects, cluster }: Manifest, what: string): void {
 }
 
 function isOwn({ role, key }: ManifestObject, cluster: string): boolean {
-  if (!key.startsWith(`${cluster}/`) || !isSafe(key)) return false;
+  if (!key.startsWith(`${cluster}/`) || !isKey(key)) return false;
   const wanted = KEYS_OF_ROLES[role];
   const part = parseKey(key);
   if (wanted !== undefined) return part?.kind === wanted;
   // No manifest, signature, evidence or pin: whoever removes the backup would remove that as well.
   return part === undefined;
-}
-
-function isSafe(key: string): boolean {
-  return (
-    /^[A-Za-z0-9._/-]+$/.test(key) && key.split("/").every((part) => /^[A-Za-z0-9]/.test(part))
-  );
 }
 
 /** The one object with the role; "snapshot" is always there. */

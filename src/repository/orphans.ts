@@ -7,6 +7,7 @@ import type { ObjectInfo, Waiting } from "../store/store.ts";
 import { listBackups, loadBackups, type Listing } from "./catalog.ts";
 import type { ListedEvidence } from "./evidence.ts";
 import { parseKey, reportsPrefix } from "./layout.ts";
+import type { Manifest } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
 
 export interface Orphan {
@@ -16,36 +17,36 @@ export interface Orphan {
   readonly ageMs: number;
 }
 
+export interface OrphanOptions extends Waiting {
+  readonly graceMs: number;
+  /** Manifests that were read already, by ID: they never change. */
+  readonly known: ReadonlyMap<string, Manifest>;
+  readonly evidence: ReadonlyMap<string, readonly ListedEvidence[]>;
+}
+
 export interface Orphans {
   readonly found: readonly Orphan[];
   /** Why nothing can be said, where that is so: a manifest that cannot be read may name anything. */
   readonly unknown: string | undefined;
 }
 
-/** Objects without a manifest, of at least `graceMs`, oldest first. Reads the manifests anew. */
+/**
+ * Objects without a manifest, of at least `graceMs`, oldest first. Lists anew, and reads the manifests that are not
+ * known yet.
+ */
 export async function findOrphans(
   repository: Repository,
   cluster: string,
-  {
-    graceMs,
-    evidence,
-    signal,
-  }: Waiting & {
-    readonly graceMs: number;
-    readonly evidence: ReadonlyMap<string, readonly ListedEvidence[]>;
-  },
+  options: OrphanOptions,
 ): Promise<Orphans> {
+  const { graceMs, evidence, signal } = options;
   // Before the manifests: what is published in between is named by them then.
   const reports: ObjectInfo[] = [];
   for await (const info of repository.store.list(reportsPrefix(cluster), { signal }))
     if (parseKey(info.key)?.kind === "report") reports.push(info);
   const listing = await listBackups(repository, cluster, { signal });
-  const named = new Set<string>();
-  for await (const { backup, name } of loadBackups(repository, listing.backups, { signal })) {
-    if (backup === undefined)
-      return { found: [], unknown: `the manifest of ${name.id} cannot be read, and may name them` };
-    for (const { key } of backup.manifest.objects) named.add(key);
-  }
+  const named = await namedObjects(repository, listing, options);
+  if (typeof named === "string") return { found: [], unknown: named };
   const candidates = [...leftovers(listing), ...reports, ...pastEvidence(listing, evidence)];
   const clock = storeClock([...listing.objects.values(), ...reports]);
   const found = candidates
@@ -54,6 +55,21 @@ export async function findOrphans(
     .filter(({ ageMs }) => ageMs >= graceMs)
     .toSorted((a, b) => b.ageMs - a.ageMs);
   return { found, unknown: undefined };
+}
+
+/** Keys of all objects that a listed manifest names, or why that is not known. */
+async function namedObjects(
+  repository: Repository,
+  { backups }: Listing,
+  { known, signal }: OrphanOptions,
+): Promise<ReadonlySet<string> | string> {
+  const objects = backups.flatMap(({ id }) => known.get(id)?.objects ?? []);
+  const unread = backups.filter(({ id }) => !known.has(id));
+  for await (const { backup, name } of loadBackups(repository, unread, { signal })) {
+    if (backup === undefined) return `the manifest of ${name.id} cannot be read, and may name them`;
+    objects.push(...backup.manifest.objects);
+  }
+  return new Set(objects.map(({ key }) => key));
 }
 
 /** Snapshots, and signatures without their manifest. */

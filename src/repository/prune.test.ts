@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { test } from "node:test";
+import { HoldfastError } from "../errors.ts";
 import {
   addBackup,
   addBackups,
@@ -27,6 +28,7 @@ import { manifestKey, signatureKey } from "./layout.ts";
 import { pinBackup, unpinBackup } from "./pins.ts";
 import { planPrune, runPrune, type PruneOptions, type PrunePlan } from "./prune.ts";
 import { planRemoval } from "./remove.ts";
+import type { Repository } from "./repository.ts";
 
 const DAY = 24 * HOUR;
 const trust = trusting(ALICE);
@@ -233,4 +235,76 @@ test("an object that a staying backup names stays when another that names it goe
   assert.equal((await runPrune(repository, plan, waiting)).removed.length, 1);
   await requireConsistent(repository);
   assert.ok((await allKeys(repository)).includes(shared.key));
+});
+
+/** The same repository in a store with locks: no file system has any. */
+function locking(
+  repository: Repository,
+  lockedUntil: (key: string) => number | undefined,
+): Repository {
+  const { store } = repository;
+  return {
+    ...repository,
+    store: {
+      ...store,
+      capabilities: async (call) => ({
+        ...(await store.capabilities(call)),
+        objectLock: true,
+      }),
+      stat: async (key, call) => {
+        const found = await store.stat(key, call);
+        return found && { ...found, lockedUntilMs: lockedUntil(key) };
+      },
+      delete: async (key, call) => {
+        if (lockedUntil(key) !== undefined)
+          throw new HoldfastError("object-locked", "it is locked");
+        return store.delete(key, call);
+      },
+    },
+  };
+}
+
+test("what the store has locked stays, and the plan says until when", async () => {
+  await using repository = await scratchRepository();
+  const made = await addBackups(repository, 4);
+  const until = Date.UTC(2199, 0);
+  const data = made[0]!.manifest.objects[0]!.key;
+  const locked = locking(repository, (key) => (key === data ? until : undefined));
+  const plan = await planPrune(locked, CLUSTER, { ...options, rules: { last: 1 } });
+  assert.deepEqual(decisionsOf(plan).at(-1), "r100 keep: locked until 2199-01-01T00:00:00Z");
+  const over = locking(repository, (key) => (key === data ? 0 : undefined));
+  const later = await planPrune(over, CLUSTER, { ...options, rules: { last: 1 } });
+  assert.deepEqual(decisionsOf(later).at(-1), "r100 remove: no rule keeps it");
+});
+
+test("a lock that shows only when it is too late keeps that backup, and no other", async () => {
+  await using repository = await scratchRepository();
+  const made = await addBackups(repository, 4);
+  const plan = await planPrune(repository, CLUSTER, { ...options, rules: { last: 1 } });
+  const locked = locking(repository, (key) => (key === manifestKey(made[1]!.name) ? 1 : undefined));
+  const { removed, kept } = await runPrune(locked, plan, waiting);
+  assert.deepEqual(removed, [made[0]!.name.id, made[2]!.name.id]);
+  assert.deepEqual(kept, [{ id: made[1]!.name.id, reason: "it is locked" }]);
+  assert.deepEqual(await revisions(repository), [103, 101]);
+  await requireConsistent(repository);
+});
+
+test("an object that turns out to be locked when its manifest is gone is left to a later sweep", async () => {
+  await using repository = await scratchRepository();
+  const made = await addBackups(repository, 2);
+  const data = made[0]!.manifest.objects[0]!.key;
+  const rules = { last: 1 };
+  const plan = await planPrune(repository, CLUSTER, { ...options, rules });
+  const locked = locking(repository, (key) => (key === data ? 1 : undefined));
+  assert.deepEqual((await runPrune(locked, plan, waiting)).removed, [made[0]!.name.id]);
+  const swept = async (where: Repository) =>
+    (
+      await runPrune(
+        where,
+        await planPrune(where, CLUSTER, { ...options, rules, graceMs: 0 }),
+        waiting,
+      )
+    ).swept;
+  assert.deepEqual(await swept(locked), []);
+  assert.deepEqual(await swept(repository), [data]);
 });

@@ -11,7 +11,7 @@ import type { Waiting } from "../store/store.ts";
 import { concurrently } from "./concurrently.ts";
 import { findOrphans, type Orphans } from "./orphans.ts";
 import type { LoadedBackup } from "./catalog.ts";
-import { removeBackup, sharedObjects } from "./remove.ts";
+import { deleteUnlessLocked, removeBackup, sharedObjects } from "./remove.ts";
 import type { Repository } from "./repository.ts";
 import {
   manifestsOf,
@@ -57,9 +57,22 @@ export async function planPrune(
   const going = new Set(first.decisions.filter(({ keep }) => !keep).map(({ backup }) => backup.id));
   const counted = await withLocks(repository, standings.counted, going, { signal });
   const { decisions, frozen } = decideRetention(counted, rules, time);
-  const { evidence } = standings;
-  const orphans = await findOrphans(repository, cluster, { graceMs, evidence, signal });
+  const orphans = await orphansOf(repository, cluster, { standings, graceMs, signal });
   return { cluster, standings, decisions, frozen, orphans, graceMs };
+}
+
+function orphansOf(
+  repository: Repository,
+  cluster: string,
+  { standings, graceMs, signal }: Pick<PrunePlan, "standings" | "graceMs"> & Waiting,
+): Promise<Orphans> {
+  const known = new Map(manifestsOf(standings).map((manifest) => [manifest.id, manifest]));
+  return findOrphans(repository, cluster, {
+    graceMs,
+    known,
+    evidence: standings.evidence,
+    signal,
+  });
 }
 
 export interface Pruned {
@@ -117,17 +130,16 @@ async function removeOne(
 
 async function sweep(
   repository: Repository,
-  { orphans, standings: { evidence }, cluster, graceMs }: PrunePlan,
+  { orphans, standings, cluster, graceMs }: PrunePlan,
   signal: AbortSignal,
 ): Promise<string[]> {
   if (orphans.found.length === 0) return [];
   const planned = new Set(orphans.found.map(({ key }) => key));
-  const still = await findOrphans(repository, cluster, { graceMs, evidence, signal });
+  const still = await orphansOf(repository, cluster, { standings, graceMs, signal });
   const swept: string[] = [];
   for (const { key } of still.found) {
-    if (!planned.has(key)) continue;
-    await repository.store.delete(key, { signal });
-    swept.push(key);
+    if (planned.has(key) && (await deleteUnlessLocked(repository, key, { signal })))
+      swept.push(key);
   }
   return swept;
 }

@@ -6,7 +6,7 @@ import { HoldfastError } from "../errors.ts";
 import { protectionsOf } from "../policy/retention.ts";
 import type { Waiting } from "../store/store.ts";
 import type { ListedBackup } from "./catalog.ts";
-import { deleteEvidence, listEvidence } from "./evidence.ts";
+import { evidenceKeys, listEvidence } from "./evidence.ts";
 import { manifestKey, pinKey, signatureKey, type BackupName } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
@@ -21,7 +21,7 @@ import { findById } from "./target.ts";
 
 export interface Removal {
   readonly name: Pick<BackupName, "cluster" | "id">;
-  /** undefined where it cannot be used: then its objects are left for the sweep. */
+  /** undefined where it does not count: then its objects are left to the sweep. */
   readonly manifest: Manifest | undefined;
 }
 
@@ -40,12 +40,30 @@ export async function removeBackup(
   if ((await store.stat(pinKey(name), { signal })) !== undefined) return false;
   const key = manifestKey(name);
   await store.delete(key, { signal });
-  await store.delete(signatureKey(key), { signal });
-  for (const object of manifest?.objects ?? [])
-    if (!shared.has(object.key)) await store.delete(object.key, { signal });
   const evidence = await listEvidence(repository, name.cluster, { id: name.id, signal });
-  await deleteEvidence(repository, evidence.get(name.id) ?? [], { signal });
+  const objects = (manifest?.objects ?? []).filter((object) => !shared.has(object.key));
+  const keys = [
+    signatureKey(key),
+    ...objects.map((object) => object.key),
+    ...evidenceKeys(evidence.get(name.id) ?? []),
+  ];
+  for (const one of keys) await deleteUnlessLocked(repository, one, { signal });
   return true;
+}
+
+/** Whether it is gone. What is locked can be swept when the lock is over. */
+export async function deleteUnlessLocked(
+  { store }: Repository,
+  key: string,
+  options: Waiting,
+): Promise<boolean> {
+  try {
+    await store.delete(key, options);
+    return true;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === "object-locked") return false;
+    throw error;
+  }
 }
 
 /** Keys of objects that manifests other than those of `going` name. */

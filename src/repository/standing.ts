@@ -137,12 +137,15 @@ async function provenOf(
   const proven = new Map<string, Exclude<Depth, "listed">>();
   if (trust === undefined) return proven;
   for (const members of Map.groupBy(backups, ({ name }) => name.lineage).values()) {
+    let isStored = false;
     for (const backup of members) {
       const records = evidence.get(backup.name.id) ?? [];
-      const options = { trust, signal, least: "stored" } as const;
+      const least = isStored ? "contents" : "stored";
+      const options = { trust, signal, least } as const;
       const last = await lastProven(repository, backup, records, options);
       if (last === undefined || last.depth === "listed") continue;
       proven.set(backup.name.id, last.depth);
+      isStored = true;
       if (last.depth === "contents") break;
     }
   }
