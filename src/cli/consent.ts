@@ -18,7 +18,8 @@ export async function requireConsent(
     throw new HoldfastError("consent-missing", `nobody has agreed to ${question}`, {
       hint: "there is no terminal to ask on: give --yes if that is what you want",
     });
-  const terminal = createInterface({ input: stdin, output: stderr });
+  // Not as a terminal of its own: Ctrl-C has to reach the process.
+  const terminal = createInterface({ input: stdin, output: stderr, terminal: false });
   try {
     // At the end of the input a question would wait for ever.
     const ended = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
