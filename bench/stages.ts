@@ -17,7 +17,7 @@ import { objectKey, objectValue } from "./objects.ts";
 const MIB = 1 << 20;
 const PIECE_BYTES = 2 * MIB;
 const READ_BYTES = 16 << 10;
-const READS = 2000;
+const READS = 200;
 const ROUNDS = 5;
 const signal = new AbortController().signal;
 

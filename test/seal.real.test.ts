@@ -163,6 +163,17 @@ for (const { name, recipients, identities, stockIdentity, oldReader } of KINDS) 
   });
 }
 
+test("we open what the older age seals", async () => {
+  const plain = NOISE.subarray(0, 200 * KIB);
+  for (const { recipients, identities } of KINDS.filter(({ oldReader }) => oldReader)) {
+    const to = recipients.flatMap((one) => ["-R", folder.file(one)]);
+    const sealed = await stockOutput("age-1.1", ["-e", ...to], { input: plain });
+    const chosen = await identitiesOf(identities[0]!);
+    const opened = await collect(open(inPieces(sealed), chosen, { signal }));
+    assert.ok(opened.equals(plain), recipients.join());
+  }
+});
+
 test("age and we agree on passphrases, both ways", async () => {
   const plain = NOISE.subarray(0, 100 * KIB);
   const ours = await collect(seal(inPieces(plain), passphraseRecipients(PASSPHRASE), { signal }));

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 
-export const FILE_KEY_BYTES = 16;
+const FILE_KEY_BYTES = 16;
 const TAG_BYTES = 16;
 export const ALGORITHM = "chacha20-poly1305";
 export const TAG = { authTagLength: TAG_BYTES };
@@ -18,9 +18,10 @@ export function wrapKey(fileKey: Uint8Array, key: Uint8Array): Uint8Array {
   return Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** The file key of a stanza's body; undefined when it was wrapped with another key. */
+/** The file key of a stanza's body; undefined when it was wrapped with another key. Throws a plain Error for a body of another length. */
 export function unwrapKey(body: Uint8Array, key: Uint8Array): Uint8Array | undefined {
-  if (body.length !== FILE_KEY_BYTES + TAG_BYTES) return undefined;
+  if (body.length !== FILE_KEY_BYTES + TAG_BYTES)
+    throw new Error(`a stanza with a key of ${body.length - TAG_BYTES} bytes`);
   const decipher = createDecipheriv(ALGORITHM, key, NO_NONCE, TAG);
   decipher.setAuthTag(body.subarray(FILE_KEY_BYTES));
   const fileKey = decipher.update(body.subarray(0, FILE_KEY_BYTES));

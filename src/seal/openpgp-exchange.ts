@@ -1,72 +1,65 @@
-import { ReadableStream } from "node:stream/web";
+import { ReadableStream, type ReadableStreamController } from "node:stream/web";
 import type { WebStream } from "openpgp";
-import { createPatience, unlessAborted } from "../io/patience.ts";
+import { createPatience, unlessAborted, type Patience } from "../io/patience.ts";
 import { HoldfastError } from "../errors.ts";
 
 /** On some damaged messages openpgp.js waits for ever, with nothing left to wait for. */
 const STALL_MS = 30_000;
 
-/** A stream that goes through openpgp.js, and what happens to it on both sides. */
-export interface Exchange extends Disposable {
-  /** The input, as openpgp.js reads it. */
+/** A stream that goes through openpgp.js: what it is given, what it makes, and who waits for whom. */
+export class Exchange implements Disposable {
+  /** The input, as openpgp.js reads it. The pieces are copies, since it keeps them. */
   readonly stream: WebStream<Uint8Array>;
+  readonly #input: AsyncIterator<Uint8Array>;
+  readonly #patience: Patience;
+  readonly #explain: (error: Error) => Error;
+  #failure: { readonly cause: unknown } | undefined;
+  #weWait = false;
+  #itWaits = false;
+
+  /** @param explain what to throw instead of an error of openpgp.js */
+  constructor(
+    input: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    explain: (error: Error) => Error,
+  ) {
+    this.#input = input[Symbol.asyncIterator]();
+    this.#patience = createPatience(STALL_MS, signal, stalled);
+    this.#explain = explain;
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => this.#feed(controller),
+        cancel: async () => void (await this.#input.return?.()),
+      },
+      { highWaterMark: 0 },
+    ) as WebStream<Uint8Array>;
+  }
+
   /**
-   * What openpgp.js makes. Throws what the input threw, as it was; the signal's reason; what openpgp.js threw, explained;
-   * "sealed-damaged" when it neither asks for input nor comes to a result for half a minute.
+   * What openpgp.js makes of `work`. Throws what the input threw, as it was; the signal's reason; what openpgp.js threw,
+   * explained; "sealed-damaged" when it neither asks for input nor comes to a result for half a minute.
    */
-  step<T>(work: Promise<T>): Promise<T>;
-  /** Everything that comes out, step by step. */
-  drain(output: WebStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined>;
-}
-
-/** The input's pieces are copied, since openpgp.js keeps them. */
-export function createExchange(
-  input: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-  explain: (error: Error) => Error,
-): Exchange {
-  const iterator = input[Symbol.asyncIterator]();
-  const patience = createPatience(STALL_MS, signal, stalled);
-  let failure: { readonly cause: unknown } | undefined;
-  let [weWait, itWaits] = [false, false];
-  const watch = (): void => (weWait && !itWaits ? patience.start() : patience.stop());
-
-  async function nextPiece(): Promise<IteratorResult<Uint8Array>> {
-    itWaits = true;
-    watch();
-    try {
-      return await iterator.next();
-    } catch (cause) {
-      failure = { cause };
-      throw cause;
-    } finally {
-      itWaits = false;
-      watch();
-    }
-  }
-
-  async function step<T>(work: Promise<T>): Promise<T> {
+  async step<T>(work: Promise<T>): Promise<T> {
     work.catch(() => {}); // an abort may leave nobody waiting
-    weWait = true;
-    watch();
+    this.#weWait = true;
+    this.#watch();
     try {
-      return await unlessAborted(work, patience.signal);
+      return await unlessAborted(work, this.#patience.signal);
     } catch (error) {
-      if (failure !== undefined) throw failure.cause;
-      throw patience.signal.aborted ? error : explain(error as Error);
+      if (this.#failure !== undefined) throw this.#failure.cause;
+      throw this.#patience.signal.aborted ? error : this.#explain(error as Error);
     } finally {
-      weWait = false;
-      watch();
+      this.#weWait = false;
+      this.#watch();
     }
   }
 
-  async function* drain(
-    output: WebStream<Uint8Array>,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  /** Everything that comes out, step by step. */
+  async *drain(output: WebStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     const reader: AsyncIterator<Uint8Array> = output[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await step(reader.next());
+        const next = await this.step(reader.next());
         if (next.done === true) return;
         yield next.value;
       }
@@ -75,18 +68,31 @@ export function createExchange(
     }
   }
 
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await nextPiece();
-        if (next.done === true) controller.close();
-        else controller.enqueue(next.value.slice());
-      },
-      cancel: async () => void (await iterator.return?.()),
-    },
-    { highWaterMark: 0 },
-  ) as WebStream<Uint8Array>;
-  return { stream, step, drain, [Symbol.dispose]: () => patience[Symbol.dispose]() };
+  async #feed(controller: ReadableStreamController<Uint8Array>): Promise<void> {
+    this.#itWaits = true;
+    this.#watch();
+    try {
+      const next = await this.#input.next();
+      if (next.done === true) controller.close();
+      else controller.enqueue(next.value.slice());
+    } catch (cause) {
+      this.#failure = { cause };
+      throw cause;
+    } finally {
+      this.#itWaits = false;
+      this.#watch();
+    }
+  }
+
+  /** Patience runs out only while it is openpgp.js's turn. */
+  #watch(): void {
+    if (this.#weWait && !this.#itWaits) this.#patience.start();
+    else this.#patience.stop();
+  }
+
+  [Symbol.dispose](): void {
+    this.#patience[Symbol.dispose]();
+  }
 }
 
 function stalled(): HoldfastError {

@@ -2,7 +2,7 @@
 import type { PrivateKey, PublicKey } from "openpgp";
 import { HoldfastError } from "../errors.ts";
 import type { AskPassphrase } from "./key-file.ts";
-import { createExchange } from "./openpgp-exchange.ts";
+import { Exchange } from "./openpgp-exchange.ts";
 import { packetTag, unlockOpenPgpKey } from "./openpgp-keys.ts";
 
 /** Packets that messages begin with when they are sealed: to a key, to a passphrase, and one without meaning. */
@@ -20,7 +20,7 @@ export async function* sealOpenPgp(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { createMessage, encrypt, enums } = await import("openpgp");
-  using exchange = createExchange(input, signal, (error) => error);
+  using exchange = new Exchange(input, signal, (error) => error);
   const message = await exchange.step(createMessage({ binary: exchange.stream }));
   const preferredCompressionAlgorithm = enums.compression.uncompressed;
   const config = { aeadProtect: false, preferredCompressionAlgorithm };
@@ -39,12 +39,13 @@ export async function* openOpenPgp(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { readMessage, decrypt } = await import("openpgp");
-  using exchange = createExchange(input, signal, damaged);
+  using exchange = new Exchange(input, signal, damaged);
   const message = await exchange.step(readMessage({ binaryMessage: exchange.stream }));
   const wanted = message.getEncryptionKeyIDs();
   const matching = keys.filter((key) => wanted.some((id) => key.getKeys(id).length > 0));
   if (matching.length === 0) throw noneMatches(wanted.length);
-  const decryptionKeys = await Promise.all(matching.map((key) => unlockOpenPgpKey(key, ask)));
+  const decryptionKeys: PrivateKey[] = [];
+  for (const key of matching) decryptionKeys.push(await unlockOpenPgpKey(key, ask));
   const options = { message, decryptionKeys, config: { allowUnauthenticatedStream: true } };
   const { data } = await exchange.step(decrypt({ ...options, format: "binary" }));
   yield* exchange.drain(data);

@@ -17,6 +17,7 @@ export type PartName =
   | "bbolt"
   | "certs"
   | "age"
+  | "age-vectors"
   | "age-1.1"
   | "stock"
   | "ssh-rsync"
@@ -140,6 +141,7 @@ const RECIPES: Record<PartName, Recipe> = {
   bbolt: goModule("bbolt", "."),
   certs: goModule("certs", "."),
   age: goModule("age", "tool"),
+  "age-vectors": goModule("age-vectors", "."),
   // the oldest reader that still matters
   "age-1.1": debianPackages(["age"], { command: ["age", "--version"], wanted: "1.1.1" }),
   stock: debianPackages(STOCK_PACKAGES.split(" "), {

@@ -22,7 +22,7 @@ export interface RsaPublicKey {
   readonly modulus: Uint8Array;
 }
 
-export const ED25519_BYTES = 32;
+const ED25519_BYTES = 32;
 
 /** Throws "malformed-message", also for a key of another type. */
 export function decodePublicKey(blob: Uint8Array): SshPublicKey {
