@@ -39,7 +39,7 @@ function warnings({ cluster, place, report }: Restored, { target }: Asked): stri
       `the old cluster had the same ids (${names(again)}): if a member of it still runs, the two will mix; ` +
         "stop it, or restore with another --initial-cluster-token",
     );
-  const owner = place.present?.owner;
+  const owner = place.owner?.uid;
   if (owner !== undefined && owner !== process.getuid?.())
     told.push(
       `the data dir belongs to user ${owner}, what is in it does not: chown -R ${owner} ${place.dataDir}`,

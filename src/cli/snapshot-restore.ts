@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
+import type { RestoreRequest } from "../restore/restore.ts";
 import { TARGET_VERSIONS, type TargetVersion } from "../restore/target-version.ts";
 import type { Context } from "./context.ts";
 import { addHelpSections } from "./help.ts";
@@ -140,6 +141,16 @@ function parseTargetVersion(text: string): TargetVersion {
   throw new InvalidArgumentError(`Known are ${TARGET_VERSIONS.join(", ")}.`);
 }
 
+/** Nothing but what etcdutl does. */
+const AS_ETCDUTL = {
+  drop: [],
+  rewrite: false,
+  keepAside: undefined,
+  others: [],
+  judge: () => {},
+  readBack: false,
+} satisfies Partial<RestoreRequest>;
+
 async function restore(file: string, flags: Flags, context: Context): Promise<void> {
   if (flags.bumpRevision > 0n !== flags.markCompacted)
     throw new HoldfastError("usage", "--mark-compacted required if --bump-revision > 0", {
@@ -163,6 +174,7 @@ async function restore(file: string, flags: Flags, context: Context): Promise<vo
       acceptFindings: flags.acceptFinding,
       bump: flags.bumpRevision,
       target: flags.targetVersion,
+      ...AS_ETCDUTL,
     },
     { signal: context.signal, progress: (bytes) => bar.update(bytes) },
   );

@@ -1,5 +1,7 @@
 /** Folders: made, synced, looked at, moved and removed. */
 import {
+  chmod,
+  lchown,
   lstat,
   mkdir,
   open,
@@ -121,9 +123,34 @@ export async function canRename(from: string, into: string): Promise<boolean> {
   }
 }
 
-/** The user who owns a file or folder. */
-export async function ownerOf(path: string): Promise<number> {
-  return (await stat(path)).uid;
+/** Who owns a file or folder, and what may be done with it. */
+export interface Ownership {
+  readonly uid: number;
+  readonly gid: number;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+export async function ownershipOf(path: string): Promise<Ownership> {
+  const { uid, gid, mode } = await stat(path);
+  return { uid, gid, mode: mode & 0o7777 };
+}
+
+/**
+ * Gives a folder with all that is in it to somebody, and the folder itself his mode. False where that is not permitted:
+ * only root gives things away.
+ */
+export async function giveTree(path: string, { uid, gid, mode }: Ownership): Promise<boolean> {
+  try {
+    for (const name of await readdir(path, { recursive: true }))
+      await lchown(join(path, name), uid, gid);
+    await lchown(path, uid, gid);
+    await chmod(path, mode);
+    return true;
+  } catch (error) {
+    if (errno(error) === "EPERM") return false;
+    throw error;
+  }
 }
 
 /** Refuses, before anything is written, what cannot fit into the file system of `path`. */

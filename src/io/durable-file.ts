@@ -3,7 +3,15 @@
  * written under another name first and renamed.
  */
 import { readSync } from "node:fs";
-import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import {
+  constants,
+  copyFile as copy,
+  open,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
@@ -49,6 +57,14 @@ export async function createFile(path: string, mode = 0o600): Promise<OutputFile
     sync: () => explainWrite(path, flush.finish()),
     [Symbol.asyncDispose]: async () => handle.close(),
   };
+}
+
+/** A durable copy of a file under a name that must not exist; shares its blocks where the file system can. */
+export async function copyFile(from: string, to: string): Promise<void> {
+  const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
+  await explainWrite(to, copy(from, to, flags));
+  const handle = await open(to, "r+");
+  await explainWrite(to, handle.sync()).finally(() => handle.close());
 }
 
 /** Syncs in the background while more is being written, one sync at a time; its failure is that of `finish`. */

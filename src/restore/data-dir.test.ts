@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test, type TestContext } from "node:test";
 import type { HoldfastError } from "../errors.ts";
-import { planDataDir, stageDataDir, type StagedDataDir } from "./data-dir.ts";
+import { planDataDir } from "./data-dir-plan.ts";
+import { stageDataDir, type StagedDataDir } from "./data-dir.ts";
 
 let root: string;
 const mounts: string[] = [];
@@ -215,4 +226,82 @@ test("a mount point in a folder that cannot be written is filled from inside", a
   execFileSync("mount", ["-o", "remount,ro", parent]);
   await restoreInto(dataDir);
   assert.deepEqual(await tree(parent), WHOLE);
+});
+
+const ASIDE = "before-20261124T080217Z";
+
+/** A data dir as etcd leaves it, with something in it to know it by. */
+async function occupy(dataDir: string, mode = 0o700): Promise<void> {
+  await mkdir(join(dataDir, "member", "snap"), { recursive: true });
+  await writeFile(join(dataDir, "member", "snap", "db"), "old");
+  await chmod(dataDir, mode);
+}
+
+async function replace(dataDir: string, walDir?: string): Promise<void> {
+  await using staged = await stageDataDir(await planDataDir({ dataDir, walDir, keepAside: ASIDE }));
+  await fill(staged);
+  await staged.publish();
+}
+
+test("what is there is kept beside it, and its mode follows", async () => {
+  const dataDir = join(root, "d");
+  await occupy(dataDir, 0o750);
+  await replace(dataDir);
+  assert.deepEqual(await readdir(root), ["d", `d.${ASIDE}`]);
+  assert.equal(await readFile(join(root, `d.${ASIDE}`, "member", "snap", "db"), "utf8"), "old");
+  assert.equal(await readFile(join(dataDir, "member", "snap", "db"), "utf8"), "db");
+  assert.equal((await stat(dataDir)).mode & 0o777, 0o750);
+});
+
+test("owner and group of what is there follow", { skip: process.getuid?.() !== 0 }, async () => {
+  const dataDir = join(root, "d");
+  await occupy(dataDir);
+  execFileSync("chown", ["-R", "4711:4712", dataDir]);
+  await replace(dataDir);
+  for (const path of ["", "member", "member/snap/db", "member/wal/0.wal"]) {
+    const { uid, gid } = await stat(join(dataDir, path));
+    assert.deepEqual([uid, gid], [4711, 4712], path);
+  }
+});
+
+test("in a mount point it is kept inside, and once more the next time", async (t) => {
+  const dataDir = join(root, "d");
+  await mkdir(dataDir);
+  if (!mount(t, dataDir, "-t", "tmpfs", "-o", "size=1m", "tmpfs")) return;
+  await occupy(dataDir);
+  await replace(dataDir);
+  assert.deepEqual((await readdir(dataDir)).toSorted(), ["member", `member.${ASIDE}`]);
+  await rm(join(dataDir, "member"), { recursive: true });
+  await replace(dataDir);
+  assert.deepEqual(await tree(join(dataDir, "member")), ["snap/db", "wal/0.wal"]);
+});
+
+test("a WAL dir of its own is kept aside as well", async () => {
+  const [dataDir, walDir] = [join(root, "d"), join(root, "w")];
+  await occupy(dataDir);
+  await mkdir(walDir);
+  await writeFile(join(walDir, "1.wal"), "old");
+  await replace(dataDir, walDir);
+  assert.deepEqual(await readdir(walDir), ["0.wal"]);
+  assert.deepEqual(await readdir(join(root, `w.${ASIDE}`)), ["1.wal"]);
+});
+
+test("what does not look like etcd's is not moved", async () => {
+  await mkdir(join(root, "home", "pictures"), { recursive: true });
+  await assert.rejects(replace(join(root, "home")), (error: HoldfastError) => {
+    return error.code === "data-dir-occupied" && /it holds "pictures"/.test(error.hint ?? "");
+  });
+});
+
+test("when the last rename fails, what was there is back in its place", async () => {
+  const dataDir = join(root, "d");
+  await occupy(dataDir);
+  {
+    await using staged = await stageDataDir(await planDataDir({ dataDir, keepAside: ASIDE }));
+    await fill(staged);
+    await rm(join(staged.snapDir, "..", ".."), { recursive: true });
+    await assert.rejects(staged.publish());
+  }
+  assert.deepEqual(await tree(root), ["d/member/snap/db"]);
+  assert.equal(await readFile(join(dataDir, "member", "snap", "db"), "utf8"), "old");
 });

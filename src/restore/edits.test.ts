@@ -18,7 +18,7 @@ const MEMBERS = [
   { id: 0x1an, name: "b", peerURLs: ["http://b:2380"] },
   { id: 0x8e9e05c52164694dn, name: "a", peerURLs: ["http://a:2380"] },
 ];
-const PLAIN: EditRequest = { members: MEMBERS, bump: 0n, target: undefined };
+const PLAIN: EditRequest = { members: MEMBERS, bump: 0n, target: undefined, drop: [] };
 
 function bucket(rows: Record<string, string | Uint8Array>) {
   return Object.entries(rows)
@@ -180,4 +180,18 @@ test("a target version for a snapshot newer than all that is known is refused", 
   );
   const garbage = source().set("cluster", bucket({ clusterVersion: "abc" }));
   assert.deepEqual(edit(garbage, { ...PLAIN, target: "3.7" })("cluster"), {});
+});
+
+test("alarms and a downgrade go when they are to be dropped, each by itself", () => {
+  const asIs = edit(source(), PLAIN);
+  const all = ["alarm", "cluster", "key", "lease", "members", "meta"] as const;
+  for (const [drop, name, left] of [
+    ["alarms", "alarm", {}],
+    ["downgrade", "cluster", { clusterVersion: hex("3.6.0") }],
+  ] as const) {
+    const after = edit(source(), { ...PLAIN, drop: [drop] });
+    assert.deepEqual(after(name), left);
+    for (const other of all.filter((one) => one !== name))
+      assert.deepEqual(after(other), asIs(other), other);
+  }
 });

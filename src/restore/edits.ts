@@ -1,6 +1,7 @@
 /**
  * PURE. What a restore changes in the backend, bucket by bucket: the members of the old cluster go, those of the new
- * one come, and raft's position is that of a cluster that has just begun. Keys, leases, users and alarms stay.
+ * one come, and raft's position is that of a cluster that has just begun. Keys, leases and users stay; alarms and a
+ * downgrade where nobody asks for anything else.
  */
 import { HoldfastError } from "../errors.ts";
 import type { Edits } from "../format/bbolt/patch.ts";
@@ -20,7 +21,12 @@ export interface EditRequest {
   readonly bump: bigint;
   /** The members' version where that is said: it decides about the stored versions. */
   readonly target: TargetVersion | undefined;
+  /** What the old cluster was in the middle of, and the new one shall not be. */
+  readonly drop: readonly Leftover[];
 }
+
+/** Alarms stop all writes, whoever raised them; a downgrade goes on after a restore. */
+export type Leftover = "alarms" | "downgrade";
 
 /** Every bucket that a server of today knows: all exist after a restore. */
 const BUCKETS = [
@@ -48,17 +54,18 @@ export interface BackendEdits extends Edits {
 
 /** Throws "target-version" and, for a bump beyond 63 bits, "usage". */
 export function planEdits(database: Database, request: EditRequest): BackendEdits {
-  const { members, bump, target } = request;
+  const { members, bump, target, drop } = request;
   const missing = BUCKETS.filter((name) => database.bucket(name) === undefined);
   const replace = new Map<string, Entry[]>(missing.map((name) => [name, []]));
   replace.set("members", changed([], memberRows(members)));
   replace.set("members_removed", []);
   const meta = raftPosition(members);
-  if (target !== undefined) {
-    if (isOlderTarget(target, storedVersions(database))) meta.set("storageVersion", undefined);
-    const rows = [...(database.bucket("cluster")?.entries() ?? [])];
-    replace.set("cluster", changed(rows, versionChanges(database, target)));
-  }
+  if (drop.includes("alarms")) replace.set("alarm", []);
+  if (target !== undefined && isOlderTarget(target, storedVersions(database)))
+    meta.set("storageVersion", undefined);
+  const cluster = clusterChanges(database, request);
+  if (cluster.size > 0)
+    replace.set("cluster", changed([...(database.bucket("cluster")?.entries() ?? [])], cluster));
   const raisedTo = bump === 0n ? undefined : raisedRevision(database, bump);
   const append = new Map<string, Entry[]>();
   if (raisedTo !== undefined) {
@@ -87,9 +94,11 @@ function raftPosition(members: readonly NewMember[]): Changes {
  * Older members stop at versions above their own; equal and newer ones raise them. A downgrade that was under way has
  * no place among members whose version is given.
  */
-function versionChanges(database: Database, target: TargetVersion): Changes {
-  const changes: Changes = new Map([["downgrade", undefined]]);
-  if (isOlderTarget(target, storedVersions(database))) changes.set("clusterVersion", undefined);
+function clusterChanges(database: Database, { target, drop }: EditRequest): Changes {
+  const changes: Changes = new Map();
+  if (target !== undefined || drop.includes("downgrade")) changes.set("downgrade", undefined);
+  if (target !== undefined && isOlderTarget(target, storedVersions(database)))
+    changes.set("clusterVersion", undefined);
   return changes;
 }
 

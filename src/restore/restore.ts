@@ -13,15 +13,18 @@ import {
   FIRST_SEGMENT_NAME,
   SEGMENT_BYTES,
 } from "../format/wal/bootstrap.ts";
-import { inspectStream } from "../inspect/inspect.ts";
+import { inspectStream, type Inspection } from "../inspect/inspect.ts";
 import type { Report } from "../inspect/report.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
-import { createFile, type OutputFile } from "../io/durable-file.ts";
+import { copyFile, createFile, type OutputFile } from "../io/durable-file.ts";
 import { lookUpHost } from "../io/host-lookup.ts";
-import type { ByteSource } from "../io/source.ts";
-import { planDataDir, stageDataDir, type DataDirPlan, type StagedDataDir } from "./data-dir.ts";
-import { planEdits } from "./edits.ts";
+import { fileSource, type ByteSource } from "../io/source.ts";
+import { removeStoredFile } from "../io/stored-file.ts";
+import { planDataDir, type DataDirPlan } from "./data-dir-plan.ts";
+import { stageDataDir, type StagedDataDir } from "./data-dir.ts";
+import { planEdits, type Leftover } from "./edits.ts";
 import { planCluster, type ClusterFlags, type NewCluster } from "./initial-cluster.ts";
+import { rewriteDatabase } from "./rewrite.ts";
 import type { TargetVersion } from "./target-version.ts";
 
 export interface RestoreRequest {
@@ -38,15 +41,38 @@ export interface RestoreRequest {
   /** How far the revision is raised, everything below marked compacted; 0n leaves it. */
   readonly bump: bigint;
   readonly target: TargetVersion | undefined;
+  /** What the old cluster was in the middle of, and the new one shall not be. */
+  readonly drop: readonly Leftover[];
+  /** Whether the database is written anew, without its free pages. */
+  readonly rewrite: boolean;
+  /** What is added to the name of a data dir that is there, to keep it; undefined refuses such a place. */
+  readonly keepAside: string | undefined;
+  /** Data dirs for further members of the same cluster, from the same snapshot. */
+  readonly others: readonly { readonly name: string; readonly dataDir: string }[];
+  /** Looks at the snapshot that came, before anything appears; what it throws ends the restore. */
+  readonly judge: (inspection: Inspection) => void;
+  /** Whether the database is read again as it was written, and proven once more. */
+  readonly readBack: boolean;
 }
 
 export interface Restored {
   readonly cluster: NewCluster;
   readonly place: DataDirPlan;
+  /** Of the others, in order. */
+  readonly otherPlaces: readonly DataDirPlan[];
   /** Of the snapshot as it came. */
   readonly report: Report;
   /** That the cluster will begin with. */
   readonly revision: bigint;
+  /** Of the database as it was read back. */
+  readonly written: Report | undefined;
+  /** Whether every data dir belongs to whom its plan says. */
+  readonly isOwned: boolean;
+}
+
+interface Hooks {
+  readonly signal: AbortSignal;
+  readonly progress: (bytes: number) => void;
 }
 
 /** Page writes of the edits and the `.snap`, with room to spare. */
@@ -54,47 +80,116 @@ const SPACE_BESIDE_SNAPSHOT = 1 << 20;
 
 /**
  * Afterwards the data dir (and a WAL dir of its own) is there whole and durable, or, when this throws, as it was before:
- * also when `signal` is the reason.
+ * also when `signal` is the reason. Of several data dirs, those that were there already when it throws stay.
  */
-export async function restoreSnapshot(
-  request: RestoreRequest,
-  { signal, progress }: { signal: AbortSignal; progress: (bytes: number) => void },
-): Promise<Restored> {
-  const { source, dataDir, walDir } = request;
+export async function restoreSnapshot(request: RestoreRequest, hooks: Hooks): Promise<Restored> {
+  const { signal } = hooks;
   const cluster = await planCluster(request.cluster, (host) => lookUpHost(host, signal)).finally(
     () => signal.throwIfAborted(),
   );
-  const bytes = source.sizeHint;
-  if (bytes !== undefined && !hasTrailer(bytes) && !request.skipHashCheck) throw missingHash();
-  const room = bytes === undefined ? undefined : bytes + SPACE_BESIDE_SNAPSHOT;
-  const place = await planDataDir({ dataDir, walDir, bytes: room });
-
-  await using staged = await stageDataDir(place);
-  const backend = await writeBackend(staged, request, cluster, { signal, progress });
+  const [place, ...otherPlaces] = await planPlaces(request);
+  await using stack = new AsyncDisposableStack();
+  const staged = stack.use(await stageDataDir(place));
+  const backend = await writeBackend(staged, request, cluster, hooks);
   await writeRaftState(staged, cluster);
+  const all = [staged];
+  for (const [at, otherPlace] of otherPlaces.entries()) {
+    const other = stack.use(await stageDataDir(otherPlace));
+    await copyFile(join(staged.snapDir, "db"), join(other.snapDir, "db"));
+    await writeRaftState(other, {
+      ...cluster,
+      self: memberNamed(cluster, request.others[at]!.name),
+    });
+    all.push(other);
+  }
   signal.throwIfAborted();
-  await staged.publish();
-  return { cluster, place, ...backend };
+  let isOwned = true;
+  for (const one of all) isOwned = (await one.publish()) && isOwned;
+  return { cluster, place, otherPlaces, ...backend, isOwned };
 }
 
-/** The db file: the snapshot's bytes as they were proven, cut to the database, then edited. */
+/** Everything that can be refused before something is written. */
+async function planPlaces(request: RestoreRequest): Promise<[DataDirPlan, ...DataDirPlan[]]> {
+  const { source, others, keepAside, rewrite } = request;
+  const size = source.sizeHint;
+  if (size !== undefined && !hasTrailer(size) && !request.skipHashCheck) throw missingHash();
+  const once = size === undefined ? undefined : size + SPACE_BESIDE_SNAPSHOT;
+  // all of them may lie on one file system; what is written anew lies beside what came
+  const bytes = once === undefined ? undefined : once * (1 + others.length + (rewrite ? 1 : 0));
+  const { dataDir, walDir } = request;
+  const place = await planDataDir({ dataDir, walDir, bytes, keepAside });
+  const more: DataDirPlan[] = [];
+  for (const other of others) more.push(await planDataDir({ dataDir: other.dataDir, keepAside }));
+  return [place, ...more];
+}
+
+function memberNamed({ members }: NewCluster, name: string): NewCluster["self"] {
+  const found = members.find((member) => member.name === name);
+  if (found !== undefined) return found;
+  throw new HoldfastError("initial-cluster", `the initial cluster has no member "${name}"`);
+}
+
+/** The db file: the snapshot's bytes as they were proven, cut to the database, then edited or written anew. */
 async function writeBackend(
   { snapDir }: StagedDataDir,
   request: RestoreRequest,
   { members }: NewCluster,
-  hooks: { signal: AbortSignal; progress: (bytes: number) => void },
+  hooks: Hooks,
+): Promise<Pick<Restored, "report" | "revision" | "written">> {
+  const path = join(snapDir, "db");
+  const received = request.rewrite ? `${path}.received` : path;
+  const written = await receive(received, path, request, members, hooks);
+  const { readBack, acceptFindings } = request;
+  if (!readBack) return { ...written, written: undefined };
+  await using source = await fileSource(path);
+  const { report } = await inspectStream(source, { signal: hooks.signal });
+  refuseDamaged(report, acceptFindings);
+  return { ...written, written: report };
+}
+
+async function receive(
+  received: string,
+  path: string,
+  request: RestoreRequest,
+  members: NewCluster["members"],
+  hooks: Hooks,
 ): Promise<Pick<Restored, "report" | "revision">> {
-  await using file = await createFile(join(snapDir, "db"));
-  const { report } = await inspectStream(request.source, { ...hooks, sink: file });
+  await using file = await createFile(received);
+  const inspection = await inspectStream(request.source, { ...hooks, sink: file });
+  const { report } = inspection;
   refuseUnproven(report, file, request);
+  request.judge(inspection);
   await file.truncate(report.dbSize);
   const database = openDatabase(file.readAt, report.dbSize);
-  const edits = planEdits(database, { members, bump: request.bump, target: request.target });
-  const { writes, size } = patchDatabase(file.readAt, report.dbSize, edits);
+  const edits = planEdits(database, { ...request, members });
+  if (request.rewrite) await writeAnew(path, rewriteDatabase(database, edits), file, hooks);
+  else await patch(file, patchDatabase(file.readAt, report.dbSize, edits));
+  return { report, revision: edits.raisedTo ?? report.revision };
+}
+
+async function patch(
+  file: OutputFile,
+  { writes, size }: ReturnType<typeof patchDatabase>,
+): Promise<void> {
   for (const { offset, bytes } of writes) await file.write(bytes, offset);
   await file.truncate(size);
   await file.sync();
-  return { report, revision: edits.raisedTo ?? report.revision };
+}
+
+/** The pages in a file of their own; what they were read from is removed. */
+async function writeAnew(
+  path: string,
+  pages: ReturnType<typeof rewriteDatabase>,
+  received: OutputFile,
+  { signal }: Hooks,
+): Promise<void> {
+  await using file = await createFile(path);
+  for (const { offset, bytes } of pages) {
+    signal.throwIfAborted();
+    await file.write(bytes, offset);
+  }
+  await file.sync();
+  await removeStoredFile(received.path);
 }
 
 /** What the server boots raft from. */
