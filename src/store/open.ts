@@ -11,6 +11,7 @@ import type { Driver, Scheme, Store, StoreLocation } from "./store.ts";
 
 const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
   file: async () => (await import("./file.ts")).fileDriver,
+  azblob: async () => (await import("./azblob.ts")).azblobDriver,
   s3: async () => (await import("./s3.ts")).s3Driver,
 };
 

@@ -1,0 +1,209 @@
+/** Objects into a container: small ones in one request, others in blocks that are sent again one by one. */
+import { RestError, type BlockBlobClient } from "@azure/storage-blob";
+import { createHash } from "node:crypto";
+import { abortable } from "../io/abortable.ts";
+import { createPatience } from "../io/patience.ts";
+import { randomName } from "../io/random.ts";
+import type { Container } from "./azblob-container.ts";
+import type { Doing } from "./azblob-failure.ts";
+import { createSending, partsOf, sendParts, type Part } from "./body-parts.ts";
+import { StoreFailure } from "./failure.ts";
+import { requireKey } from "./key.ts";
+import type { ObjectInfo, PutOptions } from "./store.ts";
+
+/** How long is cleaned up after a put that failed. What remains then is swept later. */
+const LAST_WAIT_MS = 10_000;
+/** Metadata by which a put knows its own object again when the answer was lost. */
+const TOKEN = "holdfastput";
+/** The type of an empty object that is on its way out: blocks can only be thrown away by putting something. */
+export const DISCARDED = "application/x-discarded";
+
+const WRITING = "Storage Blob Data Contributor (SAS: w)";
+
+/** A put under way. */
+interface Put {
+  readonly container: Container;
+  readonly blob: BlockBlobClient;
+  readonly key: string;
+  readonly token: string;
+  readonly ifAbsent: boolean;
+  readonly signal: AbortSignal;
+}
+
+export async function putBlob(
+  container: Container,
+  key: string,
+  body: AsyncIterable<Uint8Array>,
+  { ifAbsent = false, sizeHint, signal }: PutOptions,
+): Promise<ObjectInfo> {
+  requireKey(key);
+  signal.throwIfAborted();
+  const sending = createSending(signal);
+  const blob = container.client.getBlockBlobClient(container.prefix + key);
+  const put = { container, blob, key, token: randomName(32), ifAbsent, signal: sending.signal };
+  if (ifAbsent) await refuseTaken(put);
+  const { parts, recycle } = partsOf(abortable(body, sending.signal), sizeHint);
+  const first = (await parts.next()).value as Part;
+  if (first.isLast) {
+    await putWhole(put, first.bytes);
+    return { key, size: first.bytes.length, modifiedMs: undefined };
+  }
+  async function* all(): AsyncGenerator<Part> {
+    yield first;
+    yield* parts;
+  }
+  let size = 0;
+  let blocks = 0;
+  try {
+    await sendParts(all(), sending, async (part) => {
+      size += part.bytes.length;
+      blocks = Math.max(blocks, part.number);
+      await stageBlock(put, part);
+      recycle(part);
+    });
+    await commit(put, blocks);
+  } catch (error) {
+    await discardInTime(put);
+    throw error;
+  }
+  return { key, size, modifiedMs: undefined };
+}
+
+/** Saves a long upload in vain. */
+async function refuseTaken(put: Put): Promise<void> {
+  const found = await metadataOf(put).catch((error: unknown) => {
+    // who may only write cannot look
+    if (error instanceof StoreFailure && error.code === "store-refused") return undefined;
+    throw error;
+  });
+  if (found !== undefined)
+    throw new StoreFailure(
+      "object-exists",
+      `cannot put "${put.key}": there is one of this name already`,
+    );
+}
+
+async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
+  const { container, blob, signal } = put;
+  await conditionally(put, () =>
+    container.insist(doing(put, "put"), signal, (abortSignal) =>
+      blob.upload(bytes, bytes.length, {
+        ...creation(put),
+        blobHTTPHeaders: {
+          blobContentType: "application/octet-stream",
+          blobContentMD5: md5(bytes),
+        },
+        abortSignal,
+      }),
+    ),
+  );
+}
+
+async function stageBlock(put: Put, { number, bytes }: Part): Promise<void> {
+  const { container, blob, key, signal } = put;
+  const what = { what: `put block ${number} of "${key}"`, right: WRITING };
+  await container.insist(what, signal, (abortSignal) =>
+    blob.stageBlock(blockId(put, number), bytes, bytes.length, {
+      transactionalContentMD5: md5(bytes),
+      abortSignal,
+    }),
+  );
+}
+
+async function commit(put: Put, blocks: number): Promise<void> {
+  const { container, blob, signal } = put;
+  const ids = Array.from({ length: blocks }, (_, index) => blockId(put, index + 1));
+  await conditionally(put, () =>
+    container.insist(doing(put, "complete"), signal, (abortSignal) =>
+      blob.commitBlockList(ids, {
+        ...creation(put),
+        blobHTTPHeaders: { blobContentType: "application/octet-stream" },
+        abortSignal,
+      }),
+    ),
+  );
+}
+
+/** When an answer was lost and the request repeated, the service refuses because of our own object: that is success. */
+async function conditionally(put: Put, run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    const isOurs =
+      error instanceof StoreFailure &&
+      /^(object-exists|store-misconfigured)$/.test(error.code) &&
+      !put.signal.aborted &&
+      (await metadataOf(put).catch(() => undefined))?.[TOKEN] === put.token;
+    if (!isOurs) throw error;
+  }
+}
+
+async function metadataOf(put: Put): Promise<Readonly<Record<string, string>> | undefined> {
+  const { container, blob, key, signal } = put;
+  const look = { what: `look at "${key}"`, right: "Storage Blob Data Reader (SAS: r)" };
+  try {
+    const found = await container.insist(look, signal, (abortSignal) =>
+      blob.getProperties({ abortSignal }),
+    );
+    return found.metadata ?? {};
+  } catch (error) {
+    if (error instanceof StoreFailure && error.code === "object-missing") return undefined;
+    throw error;
+  }
+}
+
+async function discardInTime(put: Put): Promise<void> {
+  using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
+  patience.start();
+  await discardBlocks(put.container, put.key, patience.signal).catch(() => {});
+}
+
+/**
+ * Throws away blocks that belong to no object: only an object of their name does that, so an empty one comes and goes
+ * there, of a type that is never listed. Whether there was something to do.
+ */
+export async function discardBlocks(
+  { client, prefix, insist }: Container,
+  key: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const blob = client.getBlockBlobClient(prefix + key);
+  const putting = { what: `discard blocks of "${key}"`, right: WRITING };
+  const etag = await insist(putting, signal, async (abortSignal) => {
+    const conditions = { ifNoneMatch: "*" };
+    const blobHTTPHeaders = { blobContentType: DISCARDED };
+    const made = await blob
+      .commitBlockList([], { conditions, blobHTTPHeaders, abortSignal })
+      .catch((error: unknown) => {
+        if (error instanceof RestError && error.code === "BlobAlreadyExists") return undefined;
+        throw error;
+      });
+    return made?.etag;
+  });
+  if (etag === undefined) return false;
+  await insist({ what: putting.what, right: "deleting (SAS: d)" }, signal, (abortSignal) =>
+    blob.deleteIfExists({ conditions: { ifMatch: etag }, abortSignal }),
+  );
+  return true;
+}
+
+function doing({ key }: Put, verb: string): Doing {
+  return { what: `${verb} "${key}"`, right: WRITING };
+}
+
+function creation({ container: { tier }, ifAbsent, token }: Put): Record<string, unknown> {
+  return {
+    ...(ifAbsent && { conditions: { ifNoneMatch: "*" } }),
+    ...(tier !== undefined && { tier }),
+    metadata: { [TOKEN]: token },
+  };
+}
+
+/** All of one length, as the service wants, and nobody else's. */
+function blockId({ token }: Put, number: number): string {
+  return Buffer.from(`${token}-${String(number).padStart(6, "0")}`).toString("base64");
+}
+
+function md5(bytes: Uint8Array): Uint8Array {
+  return createHash("md5").update(bytes).digest();
+}
