@@ -13,6 +13,7 @@ const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
   file: async () => (await import("./file.ts")).fileDriver,
   azblob: async () => (await import("./azblob.ts")).azblobDriver,
   s3: async () => (await import("./s3.ts")).s3Driver,
+  sftp: async () => (await import("./sftp.ts")).sftpDriver,
 };
 
 export interface OpenOptions {

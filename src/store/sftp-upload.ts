@@ -1,0 +1,181 @@
+/** A file on a server that is being written: many requests under way, and a broken session is no end. */
+import { abortable } from "../io/abortable.ts";
+import { fastCrc32c } from "../io/crc32c.ts";
+import { StoreFailure } from "./failure.ts";
+import { REQUEST_BYTES, readHandle } from "./sftp-read.ts";
+import {
+  close,
+  openFile,
+  persistently,
+  STATUS,
+  statusOf,
+  sync,
+  within,
+  type Remote,
+} from "./sftp-remote.ts";
+import type { SftpSession } from "./sftp-session.ts";
+
+/** What is sent again when a session breaks; two of them are under way at once, as 64 requests. */
+const BLOCK_BYTES = 1 << 20;
+const BLOCKS = 2;
+
+export interface Upload {
+  /** Writes all of `body`, syncs and closes the file. Its size. */
+  write(body: AsyncIterable<Uint8Array>): Promise<number>;
+  /** Lets go of a file that was not written to its end: open ones take room although they are removed. */
+  release(): Promise<void>;
+}
+
+/** An upload to `path` in the folder for incoming objects. `doing` is as in `cannot write "KEY"`. */
+export function createUpload(
+  remote: Remote,
+  path: string,
+  doing: string,
+  signal: AbortSignal,
+): Upload {
+  const file = openings(remote, path);
+  const written = { size: 0, crc: 0 };
+  const writeBlock = (block: Buffer, position: number): Promise<void> =>
+    persistently(remote, doing, signal, async (session, moved) => {
+      const handle = await file.handle(session);
+      await sendBlock(session, handle, block, position, moved);
+    });
+  const finish = async (session: SftpSession): Promise<void> => {
+    const handle = await file.handle(session);
+    await sync(session, handle);
+    if (file.sessions > 1) await requireWritten(session, handle, written, doing);
+    await close(session, handle);
+  };
+  return {
+    release: () => file.release(),
+    async write(body) {
+      const queue: Promise<void>[] = [];
+      for await (const block of blocksOf(abortable(body, signal))) {
+        if (queue.length === BLOCKS) await queue.shift();
+        const sent = writeBlock(block, written.size);
+        // it may fail while the body is awaited
+        sent.catch(() => {});
+        queue.push(sent);
+        written.crc = fastCrc32c(block, written.crc);
+        written.size += block.length;
+      }
+      await Promise.all(queue);
+      // the disk behind the server may take its time
+      await persistently(remote, doing, signal, finish, remote.persistence.noProgressMs);
+      return written.size;
+    },
+  };
+}
+
+interface Openings {
+  /** The file's handle in this session. */
+  handle(session: SftpSession): Promise<Buffer>;
+  /** Closes it, if it can be closed. */
+  release(): Promise<void>;
+  /** In how many it was opened. */
+  readonly sessions: number;
+}
+
+function openings(remote: Remote, path: string): Openings {
+  let current: { session: SftpSession; handle: Promise<Buffer> } | undefined;
+  let sessions = 0;
+  const open = async (session: SftpSession): Promise<Buffer> => {
+    const handle =
+      sessions === 0
+        ? await within(session, remote.incoming, () => openFile(session, path, "w"))
+        : await reopen(session, path, remote);
+    sessions++;
+    return handle;
+  };
+  return {
+    handle(session) {
+      if (current?.session === session) return current.handle;
+      const opened = { session, handle: open(session) };
+      opened.handle.catch(() => {
+        if (current === opened) current = undefined;
+      });
+      current = opened;
+      return opened.handle;
+    },
+    async release() {
+      if (current === undefined) return;
+      const { session, handle } = current;
+      await handle.then((one) => close(session, one)).catch(() => {});
+    },
+    get sessions() {
+      return sessions;
+    },
+  };
+}
+
+async function reopen(session: SftpSession, path: string, { root }: Remote): Promise<Buffer> {
+  try {
+    return await openFile(session, path, "r+");
+  } catch (error) {
+    if (statusOf(error) !== STATUS.missing) throw error;
+    const message = `what was written to "${root}" is not there any more`;
+    throw new StoreFailure("store-not-there", message, {
+      hint: "see whether it is still mounted on the server, and whether somebody else sweeps there",
+    });
+  }
+}
+
+async function sendBlock(
+  session: SftpSession,
+  handle: Buffer,
+  block: Buffer,
+  position: number,
+  moved: () => void,
+): Promise<void> {
+  const sent: Promise<void>[] = [];
+  for (let at = 0; at < block.length; at += REQUEST_BYTES) {
+    const length = Math.min(REQUEST_BYTES, block.length - at);
+    const request = session.ask<void>((sftp, answer) =>
+      sftp.write(handle, block, at, length, position + at, (error) => answer(error, undefined)),
+    );
+    sent.push(request.then(moved));
+  }
+  await Promise.all(sent);
+}
+
+/** Blocks of one size but for the last, in memory that is used again three blocks later. */
+async function* blocksOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const ring: Buffer[] = [];
+  let number = 0;
+  let used = 0;
+  const current = (): Buffer =>
+    (ring[number % (BLOCKS + 1)] ??= Buffer.allocUnsafeSlow(BLOCK_BYTES));
+  for await (const bytes of body) {
+    for (let at = 0; at < bytes.length;) {
+      const piece = bytes.subarray(at, at + BLOCK_BYTES - used);
+      current().set(piece, used);
+      used += piece.length;
+      at += piece.length;
+      if (used < BLOCK_BYTES) continue;
+      yield current();
+      number++;
+      used = 0;
+    }
+  }
+  if (used > 0) yield current().subarray(0, used);
+}
+
+/** A server that was started anew between two sessions may have lost what it had taken. */
+async function requireWritten(
+  session: SftpSession,
+  handle: Buffer,
+  written: { size: number; crc: number },
+  doing: string,
+): Promise<void> {
+  let [size, crc] = [0, 0];
+  for await (const bytes of readHandle(session, handle, 0, written.size)) {
+    crc = fastCrc32c(bytes, crc);
+    size += bytes.length;
+  }
+  if (size === written.size && crc === written.crc) return;
+  throw new StoreFailure(
+    "store-wrong-answer",
+    `cannot ${doing}: after a broken connection the server does not hold what it had taken`,
+    { hint: "see whether the server was started anew, and run it again" },
+  );
+}
