@@ -12,8 +12,8 @@ import type { Driver, Scheme, Store, StoreLocation } from "./store.ts";
 const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
   file: async () => (await import("./file.ts")).fileDriver,
   azblob: async () => (await import("./azblob.ts")).azblobDriver,
+  gs: async () => (await import("./gs.ts")).gsDriver,
   s3: async () => (await import("./s3.ts")).s3Driver,
-  sftp: async () => (await import("./sftp.ts")).sftpDriver,
 };
 
 export interface OpenOptions {

@@ -173,7 +173,7 @@ export function names(inStore: InStore): void {
   });
 }
 
-/** Deleting, and sweeping after interrupted puts. */
+/** Deleting, and sweeping beside puts. */
 export function removals(inStore: InStore): void {
   inStore("what is deleted is gone, and deleting again is no error", async ({ store }) => {
     for (const key of ["a/one", "a/two", "b"]) await put(store, key, 10);
@@ -189,6 +189,19 @@ export function removals(inStore: InStore): void {
     assert.deepEqual(await read(store, "a/one"), pattern("a/one", 20));
   });
 
+  inStore("sweeping with a grace does not hurt a put under way", async ({ store }) => {
+    const slow = slowly("slow", 9 * MIB);
+    const given = store.put("slow", slow.body, waiting);
+    await slow.waits;
+    assert.equal(await store.sweep(3_600_000, waiting), 0);
+    slow.goOn();
+    await given;
+    assert.deepEqual(await read(store, "slow"), pattern("slow", 9 * MIB));
+  });
+}
+
+/** What interrupted puts left behind. */
+export function sweeping(inStore: InStore): void {
   inStore("leftovers are swept when they are old enough, and nothing else", async (subject) => {
     const { store } = subject;
     await put(store, "kept/object", 10);
@@ -202,16 +215,6 @@ export function removals(inStore: InStore): void {
     assert.equal(await store.sweep(0, waiting), 0);
     assert.deepEqual(await keys(store), ["kept/object"]);
     assert.deepEqual(await read(store, "kept/object"), pattern("kept/object", 10));
-  });
-
-  inStore("sweeping with a grace does not hurt a put under way", async ({ store }) => {
-    const slow = slowly("slow", 9 * MIB);
-    const given = store.put("slow", slow.body, waiting);
-    await slow.waits;
-    assert.equal(await store.sweep(3_600_000, waiting), 0);
-    slow.goOn();
-    await given;
-    assert.deepEqual(await read(store, "slow"), pattern("slow", 9 * MIB));
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import { describe } from "node:test";
 import type { Capabilities } from "../../src/store/store.ts";
-import { crowds, listings, names, reads, removals } from "./store-contract-objects.ts";
+import { crowds, listings, names, reads, removals, sweeping } from "./store-contract-objects.ts";
 import { brokenPuts, conditions, roundTrips } from "./store-contract-puts.ts";
 import { inStores, type Subject } from "./store-subject.ts";
 
@@ -16,6 +16,8 @@ export interface Contract {
   readonly largest?: number;
   /** More than one page of a listing, 1100 when left out. */
   readonly many?: number;
+  /** False where nothing of an interrupted put can be found again: it goes by itself. */
+  readonly sweeps?: false;
   /** Why the suite cannot run here. */
   readonly skip?: string | false;
 }
@@ -31,6 +33,7 @@ export function storeContract(name: string, contract: Contract): void {
     listings(inStore, contract.many ?? 1100);
     names(inStore);
     removals(inStore);
+    if (contract.sweeps !== false) sweeping(inStore);
     crowds(inStore);
   });
 }
