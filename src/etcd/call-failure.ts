@@ -4,7 +4,7 @@ import { HoldfastError, type ErrorCode } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { speaksPlainHttp2, speaksTls } from "./protocol-probe.ts";
 import { clientCertificateFailure } from "./tls-failure.ts";
-import type { ConnectionTrail } from "./tls-connector.ts";
+import type { ConnectionTrail } from "./connector.ts";
 
 export interface CallContext {
   readonly endpoint: Endpoint;

@@ -9,20 +9,14 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import {
-  Client,
-  Metadata,
-  credentials,
-  type ChannelOptions,
-  type ServiceError,
-} from "@grpc/grpc-js";
+import { Client, Metadata, type ChannelOptions, type ServiceError } from "@grpc/grpc-js";
 import { HoldfastError } from "../errors.ts";
 import { createPatience } from "../io/patience.ts";
 import { callFailure } from "./call-failure.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Auth } from "./gen/etcdserverpb/rpc_pb.ts";
 import { MessageStream } from "./message-stream.ts";
-import { TlsConnector, type ConnectionTrail } from "./tls-connector.ts";
+import { Connector, type ConnectionTrail } from "./connector.ts";
 import type { TlsSettings } from "./tls-files.ts";
 
 export interface ConnectionSettings {
@@ -71,6 +65,7 @@ export class Connection implements Disposable {
   readonly endpoint: Endpoint;
   readonly isSecure: boolean;
   readonly #settings: ConnectionSettings;
+  readonly #connector: Connector;
   readonly #channel: Client;
   readonly #trail: ConnectionTrail = { error: undefined, clientCertificate: undefined };
   /** "" where authentication turned out to be off. */
@@ -82,14 +77,17 @@ export class Connection implements Disposable {
     this.isSecure = transport === "tls" || (transport === "either" && settings.tls !== undefined);
     this.#settings = settings;
     this.#token = settings.token;
-    const security = this.isSecure
-      ? new TlsConnector(endpoint, settings.tls ?? {}, this.#trail)
-      : credentials.createInsecure();
-    this.#channel = new Client(endpoint.target, security, channelOptions(settings));
+    this.#connector = new Connector(
+      endpoint,
+      this.isSecure ? (settings.tls ?? {}) : undefined,
+      this.#trail,
+    );
+    this.#channel = new Client(endpoint.target, this.#connector, channelOptions(settings));
   }
 
   [Symbol.dispose](): void {
     this.#channel.close();
+    this.#connector[Symbol.dispose]();
   }
 
   /** One question, one answer; "no-progress" if it does not come. */

@@ -19,23 +19,31 @@ export interface ConnectionTrail {
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
 /**
- * TLS towards one endpoint, for the gRPC library. Other than the library's own, it reads the files for every
- * connection, and writes down why a handshake failed, also when the server says so only after it (as in TLS 1.3).
+ * What the gRPC library puts between the TCP sockets that it opens to one endpoint and HTTP/2: TLS or nothing. Other
+ * than its own, this reads the TLS files for every connection; writes down why a handshake failed, also when the
+ * server says so only after it (as in TLS 1.3); and ends all connections when it is disposed of, those that are just
+ * being made as well.
  */
-export class TlsConnector extends ChannelCredentials {
+export class Connector extends ChannelCredentials implements Disposable {
   readonly #endpoint: Endpoint;
-  readonly #settings: TlsSettings;
+  readonly #tls: TlsSettings | undefined;
   readonly #trail: ConnectionTrail;
+  readonly #sockets = new Set<Socket>();
 
-  constructor(endpoint: Endpoint, settings: TlsSettings, trail: ConnectionTrail) {
+  /** @param tls without it there is none */
+  constructor(endpoint: Endpoint, tls: TlsSettings | undefined, trail: ConnectionTrail) {
     super();
     this.#endpoint = endpoint;
-    this.#settings = settings;
+    this.#tls = tls;
     this.#trail = trail;
   }
 
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   override _isSecure(): boolean {
-    return true;
+    return this.#tls !== undefined;
   }
 
   override _equals(other: ChannelCredentials): boolean {
@@ -44,22 +52,28 @@ export class TlsConnector extends ChannelCredentials {
 
   override _createSecureConnector(): SecureConnector {
     return {
-      connect: async (socket) => ({ socket: await this.#connect(socket), secure: true }),
+      connect: async (socket) => {
+        this.#sockets.add(socket);
+        socket.once("close", () => this.#sockets.delete(socket));
+        if (this.#tls === undefined) return { socket, secure: false };
+        return { socket: await this.#secure(socket, this.#tls), secure: true };
+      },
       waitForReady: async () => {},
       getCallCredentials: () => CallCredentials.createEmpty(),
       destroy() {},
     };
   }
 
-  async #connect(socket: Socket): Promise<TLSSocket> {
+  async #secure(socket: Socket, settings: TlsSettings): Promise<TLSSocket> {
     const trail = this.#trail;
     trail.error = undefined;
+    const name = settings.serverName ?? this.#endpoint.certificateName;
     try {
-      const { context, clientCertificate } = await readTlsFiles(this.#settings);
+      const { context, clientCertificate } = await readTlsFiles(settings);
       trail.clientCertificate = clientCertificate;
-      const secured = await handshake(socket, context, this.#name);
+      const secured = await handshake(socket, context, name);
       secured.on("error", (error) => (trail.error ??= error));
-      if (this.#settings.skipVerify !== true) this.#judge(secured);
+      if (settings.skipVerify !== true) this.#judge(secured, name);
       return secured;
     } catch (error) {
       trail.error ??= error as Error;
@@ -67,21 +81,17 @@ export class TlsConnector extends ChannelCredentials {
     }
   }
 
-  get #name(): string {
-    return this.#settings.serverName ?? this.#endpoint.certificateName;
-  }
-
   /** Judged here and not in the handshake: only after it the certificate can be named in the error. */
-  #judge(secured: TLSSocket): void {
+  #judge(secured: TLSSocket, name: string): void {
     const certificate = secured.getPeerCertificate();
     const reason: unknown = secured.authorized
-      ? checkServerIdentity(this.#name, certificate)
+      ? checkServerIdentity(name, certificate)
       : secured.authorizationError;
     if (reason === undefined) return;
     secured.destroy();
     const code = reason instanceof Error ? (reason as NodeJS.ErrnoException).code : reason;
-    const problem = { endpoint: this.#endpoint.text, name: this.#name, code: String(code) };
-    throw serverCertificateFailure({ ...problem, certificate });
+    const { text: endpoint } = this.#endpoint;
+    throw serverCertificateFailure({ endpoint, name, code: String(code), certificate });
   }
 }
 
