@@ -49,6 +49,7 @@ export function concludeReport(
     leaves,
     compactRevision: contents.compactRevision,
     headRevision: revision,
+    history,
     crc32c,
   };
   const dbSize = meta.pages * meta.pageSize;

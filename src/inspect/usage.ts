@@ -19,7 +19,7 @@ export function readUsage(
   leaves: readonly number[],
   history: History,
 ): UsageReport {
-  const directories = addUpDirectories(candidates, leaves, history);
+  const directories = addUpDirectories(candidates, history);
   const prefixes = new Map<string, Sum>();
   const namespaces = new Map<string, Sum>();
   for (let directory = 0; directory < directories.rows.length; directory++) {
@@ -47,26 +47,18 @@ interface Sum {
   bytes: number;
 }
 
-function addUpDirectories(candidates: Candidates, leaves: readonly number[], history: History) {
-  const { runs, elements, keys } = candidates;
+function addUpDirectories(candidates: Candidates, history: History) {
+  const { elements, keys } = candidates;
+  const live = new Float64Array(keys.directories);
   const rows = new Float64Array(keys.directories);
   const bytes = new Float64Array(keys.directories);
-  for (const run of leaves) {
-    const first = runs.get(run, RUN.FIRST);
-    const end = first + runs.get(run, RUN.COUNT);
-    for (let index = first; index < end; index++) {
-      const kind = elements.get(index, ELEMENT.KIND);
-      if ((kind & KIND.MASK) > KIND.TOMBSTONE || (kind & KIND.UNREADABLE) !== 0) continue;
-      const directory = keys.directoryOf(elements.get(index, ELEMENT.KEY));
-      rows[directory]! += 1;
-      bytes[directory]! += elements.get(index, ELEMENT.SIZE);
-    }
-  }
-  const live = new Float64Array(keys.directories);
   for (let key = 0; key < history.byKey.length; key++) {
+    const directory = keys.directoryOf(key);
+    rows[directory]! += history.byKey.get(key, KEY_RECORD.ROWS);
+    bytes[directory]! += history.bytesByKey[key]!;
     const latest = history.byKey.get(key, KEY_RECORD.LATEST) - 1;
     if (latest >= 0 && (elements.get(latest, ELEMENT.KIND) & KIND.MASK) === KIND.PUT)
-      live[keys.directoryOf(key)]! += 1;
+      live[directory]! += 1;
   }
   return { keys: live, rows, bytes };
 }
