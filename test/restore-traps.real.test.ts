@@ -179,6 +179,8 @@ test("a downgrade under way goes on after a restore, unless the target version i
   await using source = await startCluster({ line: "3.6" });
   const enabled = await source.ctl("downgrade", "enable", "3.5");
   assert.equal(enabled.status, 0, enabled.stderr);
+  // Only a raised version then shows that the key is gone.
+  await waitForClusterVersion(source.endpoints[0]!, "3.5.0");
   const { file } = await takeSnapshot(source, folder.file("downgrade.db"));
   const cases = [
     { flags: [], version: "3.5.0", warned: true },
