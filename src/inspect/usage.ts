@@ -1,5 +1,6 @@
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
 import { KEY_RECORD, type History } from "./history.ts";
+import type { KeyTable } from "./keys.ts";
 import type { LargeObject, RevisedKey, Usage } from "./report.ts";
 import { mainRevision } from "./element-key.ts";
 
@@ -20,25 +21,43 @@ export function readUsage(
   history: History,
 ): UsageReport {
   const directories = addUpDirectories(candidates, history);
-  const prefixes = new Map<string, Sum>();
-  const namespaces = new Map<string, Sum>();
-  for (let directory = 0; directory < directories.rows.length; directory++) {
-    const sum: Sum = {
-      keys: directories.keys[directory]!,
-      rows: directories.rows[directory]!,
-      bytes: directories.bytes[directory]!,
-    };
-    if (sum.rows === 0) continue;
-    const place = placeOf(candidates.keys.directoryText(directory));
-    add(prefixes, place.prefix, sum);
-    if (place.namespace !== undefined) add(namespaces, place.namespace, sum);
-  }
   return {
-    prefixes: ranked(prefixes),
-    namespaces: ranked(namespaces),
+    ...readPlaces(candidates.keys, directories),
     largest: largestRows(candidates, leaves),
     mostRevised: mostRevisedKeys(candidates, history),
   };
+}
+
+/** More prefixes tell nobody anything: then shorter ones do. */
+const MOST_PREFIXES = 1000;
+/** Of the namespaces, those with the most bytes. */
+const MOST_NAMESPACES = 1000;
+
+function readPlaces(
+  keys: KeyTable,
+  directories: DirectorySums,
+): Pick<UsageReport, "prefixes" | "namespaces"> {
+  for (let depth = DEEPEST; ; depth--) {
+    const prefixes = new Map<string, Sum>();
+    const namespaces = new Map<string, Sum>();
+    for (let directory = 0; directory < directories.rows.length; directory++) {
+      const sum: Sum = {
+        keys: directories.keys[directory]!,
+        rows: directories.rows[directory]!,
+        bytes: directories.bytes[directory]!,
+      };
+      if (sum.rows === 0) continue;
+      const place = placeOf(keys.directoryText(directory), depth);
+      add(prefixes, place.prefix, sum);
+      if (prefixes.size > MOST_PREFIXES) break;
+      if (place.namespace !== undefined) add(namespaces, place.namespace, sum);
+    }
+    if (prefixes.size <= MOST_PREFIXES)
+      return {
+        prefixes: ranked(prefixes),
+        namespaces: ranked(namespaces).slice(0, MOST_NAMESPACES),
+      };
+  }
 }
 
 interface Sum {
@@ -47,7 +66,13 @@ interface Sum {
   bytes: number;
 }
 
-function addUpDirectories(candidates: Candidates, history: History) {
+interface DirectorySums {
+  readonly keys: Float64Array;
+  readonly rows: Float64Array;
+  readonly bytes: Float64Array;
+}
+
+function addUpDirectories(candidates: Candidates, history: History): DirectorySums {
   const { elements, keys } = candidates;
   const live = new Float64Array(keys.directories);
   const rows = new Float64Array(keys.directories);
@@ -85,20 +110,29 @@ const KUBERNETES_ROOTS = new Set(["registry", "kubernetes.io", "openshift.io"]);
 /** Resources that Kubernetes keeps one level deeper. */
 const TWO_LEVELS = new Set(["services"]);
 
+/** The most names in a prefix. */
+const DEEPEST = 3;
+
 /**
  * The prefix (for Kubernetes: the resource) and namespace of a directory. `/registry/pods/default/` is `/registry/pods`
  * in `default`; custom resources have their group between: `/registry/example.com/widgets/default/`.
+ *
+ * @param deepest names in a prefix at most
  */
-export function placeOf(directory: string): { prefix: string; namespace: string | undefined } {
+export function placeOf(
+  directory: string,
+  deepest = DEEPEST,
+): { prefix: string; namespace: string | undefined } {
   const parts = directory.split("/");
   const start = directory.startsWith("/") ? 1 : 0;
   const names = parts.slice(start, -1);
   const head = start === 1 ? "/" : "";
-  if (!KUBERNETES_ROOTS.has(names[0] ?? ""))
-    return { prefix: head + names.slice(0, 2).join("/"), namespace: undefined };
+  const prefixOf = (depth: number): string =>
+    head + names.slice(0, Math.min(depth, deepest)).join("/");
+  if (!KUBERNETES_ROOTS.has(names[0] ?? "")) return { prefix: prefixOf(2), namespace: undefined };
   const resource = names[1] ?? "";
   const depth = resource.includes(".") || TWO_LEVELS.has(resource) ? 3 : 2;
-  return { prefix: head + names.slice(0, depth).join("/"), namespace: names[depth] };
+  return { prefix: prefixOf(depth), namespace: names[depth] };
 }
 
 function largestRows(candidates: Candidates, leaves: readonly number[]): LargeObject[] {
