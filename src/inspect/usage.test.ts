@@ -49,7 +49,7 @@ function usage(rows: readonly Entry[], nameOf: (key: string) => string | undefin
     sum.bytes += row.key.length + row.value.length;
   }
   return [...sums.values()]
-    .map((sum) => ({ ...sum, keys: sum.keys.size }))
+    .map(({ name, keys, rows: held, bytes }) => ({ name, keys: keys.size, rows: held, bytes }))
     .toSorted((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
 }
 
@@ -94,13 +94,12 @@ test("the largest rows and the keys with the most revisions, most first, twenty 
   const { largest, mostRevised } = await usageOf(store);
   const bySize = store.rows
     .filter((row) => !isTombstone(row.key))
-    .map((row) => ({ ...decodeKeyValue(row.value), bytes: row.key.length + row.value.length }))
-    .toSorted((a, b) => b.bytes - a.bytes)
-    .map(({ key, bytes, modRevision: revision }) => ({
-      key: Buffer.from(key).toString(),
-      bytes,
-      revision,
-    }));
+    .map((row) => {
+      const { key, modRevision: revision } = decodeKeyValue(row.value);
+      const bytes = row.key.length + row.value.length;
+      return { key: Buffer.from(key).toString(), bytes, revision };
+    })
+    .toSorted((a, b) => b.bytes - a.bytes);
   assert.deepEqual(largest, bySize.slice(0, 20));
   assert.deepEqual(mostRevised[0], { key: "/k/59", revisions: 31 });
   assert.deepEqual(mostRevised[1], { key: "/k/29", revisions: 30 });
