@@ -14,6 +14,7 @@ export const SOURCE_AXES = {
     "leases",
     "tombstones",
     "compacted",
+    "all deleted and compacted",
     "defragmented",
     "NOSPACE alarm",
     "1.4 MB value",

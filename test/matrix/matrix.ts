@@ -33,7 +33,7 @@ async function runCell({ source, restores }: Cell, context: test.TestContext): P
   for (const member of cluster.members) await member.stop("SIGKILL");
   for (const restore of restores)
     await context.test(restoreName(restore), async () => {
-      await using restored = await restoreCluster(saved.file, restore, cluster);
+      await using restored = await restoreCluster(saved, restore, cluster);
       await assertServed(source, saved, restore, restored);
     });
 }

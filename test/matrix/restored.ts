@@ -14,6 +14,7 @@ import { clusterFlags } from "../support/restored.ts";
 import { scratch } from "../support/scratch.ts";
 import type { Restore } from "./cells.ts";
 import { hashOf } from "./saved.ts";
+import type { SavedSnapshot } from "./saved.ts";
 
 /** Kubernetes' practice. */
 export const BUMP = 1_000_000_000n;
@@ -30,7 +31,7 @@ const PORT_ATTEMPTS = 5;
 
 /** Restores every member from the same file, into a folder that goes away, and starts them all. */
 export async function restoreCluster(
-  file: string,
+  snapshot: SavedSnapshot,
   restore: Restore,
   source: Pick<Cluster, "certificates" | "auth">,
 ): Promise<RestoredCluster> {
@@ -39,8 +40,8 @@ export async function restoreCluster(
     const folder = cleanup.use(await scratch());
     const { certificates, auth } = source;
     const places = await freePlaces(folder.path, restore.restoredMembers, Boolean(certificates));
-    for (const place of places) await restoreMember(file, restore, place, places);
-    const members = await assertAsEtcdutl(file, restore, places, folder.file("theirs"));
+    for (const place of places) await restoreMember(snapshot, restore, place, places);
+    const members = await assertAsEtcdutl(snapshot, restore, places, folder.file("theirs"));
     const predicted = await hashOf(databaseIn(places[0]!.dataDir));
     const secured = { ...(certificates && { certificates }), ...(auth && { auth }) };
     try {
@@ -63,23 +64,31 @@ async function freePlaces(folder: string, count: number, tls: boolean): Promise<
   });
 }
 
+interface Arguments {
+  readonly file: string;
+  readonly dataDir: string;
+  /** Undefined without a bump. */
+  readonly bump: bigint | undefined;
+}
+
 function restoreArgs(
-  file: string,
-  { revision }: Restore,
+  { file, dataDir, bump }: Arguments,
   place: Place,
   all: readonly Place[],
 ): string[] {
-  const bump = revision === "bumped" ? [`--bump-revision=${BUMP}`, "--mark-compacted"] : [];
-  return ["snapshot", "restore", file, ...clusterFlags(place, all), ...bump];
+  const raise = bump === undefined ? [] : [`--bump-revision=${bump}`, "--mark-compacted"];
+  const flags = [...clusterFlags(place, all), ...raise];
+  return ["snapshot", "restore", file, `--data-dir=${dataDir}`, ...flags];
 }
 
 async function restoreMember(
-  file: string,
-  restore: Restore,
+  { file }: SavedSnapshot,
+  { revision }: Restore,
   place: Place,
   all: readonly Place[],
 ): Promise<void> {
-  const args = [...restoreArgs(file, restore, place, all), `--data-dir=${place.dataDir}`];
+  const bump = revision === "bumped" ? BUMP : undefined;
+  const args = restoreArgs({ file, dataDir: place.dataDir, bump }, place, all);
   const { status, stdout, stderr } = await holdfast(args);
   assert.equal(status, 0, stderr);
   assert.equal(stdout, "");
@@ -91,16 +100,14 @@ function databaseIn(dataDir: string): string {
 
 /** The database of the first member holds what etcdutl's does; gives the members that both restored. */
 async function assertAsEtcdutl(
-  file: string,
-  restore: Restore,
+  { file, lastRow, bumpedFrom }: SavedSnapshot,
+  { revision }: Restore,
   places: readonly Place[],
   dataDir: string,
 ): Promise<string[]> {
   const { etcdutl } = await etcdBinaries("3.6");
-  await output(etcdutl!, [
-    ...restoreArgs(file, restore, places[0]!, places),
-    `--data-dir=${dataDir}`,
-  ]);
+  const bump = revision === "bumped" ? bumpedFrom - lastRow + BUMP : undefined;
+  await output(etcdutl!, restoreArgs({ file, dataDir, bump }, places[0]!, places));
   const theirs = await databaseContents(dataDir);
   assert.deepEqual(await databaseContents(places[0]!.dataDir), theirs);
   return theirs["members"]!.map(([key, value]) => {

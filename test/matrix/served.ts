@@ -31,9 +31,8 @@ export async function assertServed(
   assert.equal(await client.put("written", "next"), headOf(saved, restore) + 1n);
 }
 
-/** A bump counts from the last row, as etcdutl's does: the head of an empty store is 1, without any row. */
-function headOf({ head, lastRow }: SavedSnapshot, { revision }: Restore): bigint {
-  return revision === "kept" ? head : lastRow + BUMP;
+function headOf({ head, bumpedFrom }: SavedSnapshot, { revision }: Restore): bigint {
+  return revision === "kept" ? head : bumpedFrom + BUMP;
 }
 
 /** Names, ids and peer URLs are those that etcdutl gave them. */
@@ -61,10 +60,10 @@ async function assertSameHash(
 
 /** The hash is the one that was predicted, and who watched the old cluster is told to start over. */
 async function assertBumped(
-  { lastRow, head }: SavedSnapshot,
+  { bumpedFrom, head }: SavedSnapshot,
   { cluster, predicted }: RestoredCluster,
 ): Promise<void> {
-  const bumped = lastRow + BUMP;
+  const bumped = bumpedFrom + BUMP;
   assert.deepEqual([predicted.revision, predicted.compactRevision], [bumped, bumped]);
   for (const [i, endpoint] of cluster.endpoints.entries()) {
     const watch = await etcdctl(cluster, endpoint, "watch", "", "--prefix", `--rev=${head}`);
