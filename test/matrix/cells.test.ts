@@ -39,7 +39,7 @@ test("the whole product restores every snapshot in every way, and none twice", (
   );
   assert.equal(new Set(names).size, names.length);
   const kinds = 2 * 2; // members, security
-  const forms = 8 + 5; // contents; compacted again with other pages and freelists
+  const forms = 9 + 5; // contents; compacted again with other pages and freelists
   assert.equal(cells.length, 4 * kinds * forms);
   const ways = 2 * 2; // members, revision
   assert.equal(names.length, (4 + 3 + 2 + 1) * ways * kinds * forms);

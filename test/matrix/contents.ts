@@ -62,7 +62,19 @@ export const CONTENTS: Readonly<Record<Source["contents"], Contents>> = {
       if (freelist === "rebuilt") assert.ok(dbSizeInUse < dbSize, "free pages with old rows");
     },
   },
-  "all deleted and compacted": {
+  "compacted, then all deleted": {
+    async write(cluster, url) {
+      await fill(url, { ...cluster, keys: 30, seed: SEED, leases: 0, parallel: 1 });
+      using client = await connect(url, cluster);
+      await client.compact((await client.status()).revision);
+      await client.deleteRange("/", "0");
+    },
+    recognize({ liveKeys, rows, tombstones, compactRevision, revision }) {
+      assert.deepEqual([liveKeys, compactRevision], [0, revision - 1]);
+      assert.ok(rows > tombstones, "of nothing alive the hash takes every row");
+    },
+  },
+  "all deleted, then compacted": {
     async write(cluster, url) {
       await fill(url, { ...cluster, keys: 30, seed: SEED, leases: 0, parallel: 1 });
       {
