@@ -22,6 +22,11 @@ export const FINDINGS = {
     meaning:
       "One of the two meta pages is not valid and the other is used, as etcd does. Expected in a file that was copied while a server wrote it.",
   },
+  "meta-header": {
+    severity: "warning",
+    meaning:
+      "The header of a meta page is wrong, its content is not. Servers and restores write it anew; etcdutl's status stops at it.",
+  },
   truncated: {
     severity: "error",
     meaning: "The file ends before its last page.",
