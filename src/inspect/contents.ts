@@ -1,12 +1,13 @@
-import { bytesText, u64be } from "../format/bytes.ts";
+import { bytesText, toHex, u64be } from "../format/bytes.ts";
 import {
   decodeAlarm,
   decodeCompactionMark,
   decodeDowngrade,
   decodeMember,
   decodeNumber,
-  isLease,
-  isMessage,
+  decodeLeaseId,
+  decodeUserRoles,
+  isRole,
 } from "../format/mvcc/records.ts";
 import type { Candidates } from "./candidates.ts";
 import { elementsOf, isBucket, type BucketLeaves } from "./buckets.ts";
@@ -166,11 +167,19 @@ function number(
 function readLeases(records: readonly Record[], findings: Findings): Set<bigint> {
   const leases = new Set<bigint>();
   for (const [key, value] of records) {
-    const isSound = key.length === 8 && isLease(value);
-    checked("lease", isSound ? { key } : "it is no id with a Lease message", findings);
-    if (isSound) leases.add(BigInt.asIntN(64, u64be(key, 0)));
+    for (const { id } of checked("lease", lease(value), findings)) {
+      leases.add(id);
+      if (key.length === 8 && BigInt.asIntN(64, u64be(key, 0)) === id) continue;
+      const text = `lease ${BigInt.asUintN(64, id).toString(16)} lies under key ${toHex(key)}: it could not be revoked`;
+      findings.add("lease-misplaced", { bucket: "lease", key: toHex(key) }, text);
+    }
   }
   return leases;
+}
+
+function lease(value: Uint8Array): { id: bigint } | string {
+  const id = decodeLeaseId(value);
+  return typeof id === "string" ? id : { id };
 }
 
 function readAuth(
@@ -180,16 +189,17 @@ function readAuth(
   findings: Findings,
 ): AuthState {
   const settings = textMap(auth);
-  for (const [bucket, records] of [
-    ["authUsers", users],
-    ["authRoles", roles],
-  ] as const)
-    for (const [key, value] of records)
-      checked(
-        bucket,
-        isMessage(value) ? { key } : `the value of "${bytesText(key)}" is no message`,
-        findings,
-      );
+  const granted = new Set(
+    users.flatMap(([, value]) => checked("authUsers", decodeUserRoles(value), findings).flat()),
+  );
+  for (const [key, value] of roles) {
+    if (isRole(value)) continue;
+    const name = bytesText(key);
+    const text = `the role "${name}" cannot be read: its value is no Role message`;
+    // A server reads at boot what its users have; others only when they are asked for.
+    const severity = granted.has(name) ? "error" : "warning";
+    findings.add("record-invalid", { bucket: "authRoles" }, text, severity);
+  }
   return {
     enabled: settings.get("authEnabled")?.[0] === 1,
     revision: number(settings, "authRevision", "auth", findings),

@@ -127,10 +127,15 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "A key is attached to a lease that is not there: it would never expire.",
   },
+  "lease-misplaced": {
+    severity: "warning",
+    meaning: "A lease's record lies under another key than its id: it could not be revoked.",
+  },
   "record-invalid": {
     severity: "error",
+    except: "a warning for a role that no user has",
     meaning:
-      "A record of a small bucket (lease, alarm, auth, meta) cannot be read. Servers panic on most of them.",
+      "A record of a small bucket (lease, alarm, auth, meta) cannot be read: a server panics when it starts.",
   },
   "member-invalid": {
     severity: "warning",

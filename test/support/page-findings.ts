@@ -210,11 +210,14 @@ export const PAGE_CASES = {
       withFreelist(([a, b]) => [a!, b!]),
       withFreelist(([a, b, c]) => [a!, b!, b!, c!]),
       withFreelist((free) => [leaf / PAGE, ...free]),
-      withFreelist((free, freelist) => [freelist, ...free]),
       withFreelist((free) => [1, ...free]),
       withFreelist((free) => [...free, 2 ** 33]),
     ],
-    near: [withFreelist((free) => free), withFreelist((free) => free.toReversed())],
+    near: [
+      withFreelist((free) => free),
+      withFreelist((free) => free.toReversed()),
+      withFreelist((free, freelist) => [freelist, ...free]),
+    ],
   },
   "root-entry": {
     provoke: [

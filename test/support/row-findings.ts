@@ -144,13 +144,29 @@ export const ROW_CASES = {
       }),
     ],
   },
-  "record-invalid": {
+  "lease-misplaced": {
     provoke: [
       holding({ lease: [{ ...leaseRecord(1n), key: new Uint8Array(7) }] }),
+      holding({ lease: [{ ...leaseRecord(1n), key: u64beBytes(2n) }] }),
+    ],
+    near: [holding({ lease: [leaseRecord(1n), leaseRecord(-1n)] })],
+  },
+  "record-invalid": {
+    provoke: [
+      holding({ lease: entries([u64beBytes(1n), bytesField(1, new Uint8Array(0))]) }),
+      { ...holding({ authRoles: entries(["unused", "no message"]) }), severity: "warning" },
       holding({ lease: entries([u64beBytes(1n), "no message"]) }),
       holding({ alarm: entries(["no message", ""]) }),
       holding({ authUsers: entries(["root", "no message"]) }),
-      holding({ authRoles: entries(["root", Uint8Array.of(0x0a)]) }),
+      holding({
+        authUsers: entries(["u", bytesField(3, textBytes("r"))]),
+        authRoles: entries(["r", Uint8Array.of(0x0a)]),
+      }),
+      holding({
+        authUsers: entries(["u", bytesField(3, textBytes("r"))]),
+        authRoles: entries(["r", bytesField(2, varintField(2, 1))]),
+      }),
+      holding({ authUsers: entries(["u", bytesField(4, bytesField(1, new Uint8Array(0)))]) }),
       holding(meta(["finishedCompactRev", compactionMark(3n).subarray(1)])),
       holding(meta(["scheduledCompactRev", "no mark at all..."])),
     ],
