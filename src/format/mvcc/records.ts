@@ -107,14 +107,36 @@ function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
 
-/** The target version of a downgrade in progress; "" when none is. */
-export function decodeDowngrade(value: Uint8Array): string {
+/** A downgrade that was asked for. */
+export interface StoredDowngrade {
+  readonly enabled: boolean;
+  readonly target: string;
+}
+
+/** The record of a downgrade, as a server insists on it. */
+export function decodeDowngrade(value: Uint8Array): StoredDowngrade | string {
+  let json: unknown;
   try {
-    const json = JSON.parse(bytesText(value)) as { enabled?: unknown; "target-version"?: unknown };
-    return json.enabled === true ? String(json["target-version"]) : "";
+    json = JSON.parse(bytesText(value));
   } catch {
-    return "";
+    return "its value is no JSON";
   }
+  if (typeof json !== "object" || json === null) return "its value is no JSON object";
+  const { enabled = false, "target-version": target = "" } = json as Record<string, unknown>;
+  if (typeof enabled !== "boolean" || typeof target !== "string")
+    return "its JSON has other fields than a downgrade";
+  if (enabled && !isVersion(target)) return `its target is no version: "${target}"`;
+  return { enabled, target };
+}
+
+/** Whether a text is a semantic version as etcd reads it: three numbers, then maybe a pre-release and a build. */
+export function isVersion(text: string): boolean {
+  return /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.test(text);
+}
+
+/** Whether the key of a member, or of a removed one, is an id: unsigned 64 bits, hexadecimal. */
+export function isMemberKey(key: Uint8Array): boolean {
+  return /^[0-9a-fA-F]{1,16}$/.test(bytesText(key));
 }
 
 /** The main revision of a compaction mark. */
