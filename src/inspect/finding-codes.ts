@@ -135,11 +135,12 @@ export const FINDINGS = {
     severity: "error",
     except: "a warning for a role that no user has",
     meaning:
-      "A record of a small bucket (lease, alarm, auth, meta) cannot be read: a server panics when it starts.",
+      "A record of a small bucket (lease, alarm, auth, cluster, meta) cannot be read: a server panics when it starts.",
   },
   "member-invalid": {
     severity: "warning",
-    meaning: "A record of the members cannot be read. A restore writes them anew.",
+    meaning:
+      "A record of the members, or of the removed ones, cannot be read. A restore writes them anew; etcdutl's stops at the key of one.",
   },
   "number-invalid": {
     severity: "warning",

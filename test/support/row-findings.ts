@@ -169,6 +169,12 @@ export const ROW_CASES = {
       holding({ authUsers: entries(["u", bytesField(4, bytesField(1, new Uint8Array(0)))]) }),
       holding(meta(["finishedCompactRev", compactionMark(3n).subarray(1)])),
       holding(meta(["scheduledCompactRev", "no mark at all..."])),
+      holding({ auth: entries(["authRevision", new Uint8Array(7)]) }),
+      holding({ cluster: entries(["clusterVersion", "3.p.0"]) }),
+      holding({ cluster: entries(["clusterVersion", ""]) }),
+      holding({ cluster: entries(["downgrade", "no JSON"]) }),
+      holding({ cluster: entries(["downgrade", '{"enabled":1}']) }),
+      holding({ cluster: entries(["downgrade", '{"target-version":"soon","enabled":true}']) }),
     ],
     near: [
       holding({
@@ -184,10 +190,12 @@ export const ROW_CASES = {
       holding({ members: entries(["1", "no JSON"]) }),
       holding({ members: entries(["1", '{"name":"m"}']) }),
       holding({ members: entries(["1", "null"]) }),
+      holding({ members: entries(["zz", '{"id":1}']) }),
+      holding({ members_removed: entries(["12345678123456781", "removed"]) }),
     ],
     near: [
       asIs,
-      holding({ members: [] }),
+      holding({ members: [], members_removed: entries(["8e9e05c52164694d", "removed"]) }),
       holding({ members: entries(["1", '{"id":18446744073709551615}']) }),
     ],
   },
@@ -195,7 +203,7 @@ export const ROW_CASES = {
     provoke: [
       holding(meta(["consistent_index", "short"])),
       holding(meta(["term", new Uint8Array(9)])),
-      holding({ auth: entries(["authRevision", ""]) }),
+      holding({ auth: entries(["authRevision", new Uint8Array(9)]) }),
     ],
     near: [asIs, holding({ meta: without("term"), auth: [] })],
   },
@@ -213,7 +221,7 @@ export const ROW_CASES = {
     ],
     near: [
       holding({ cluster: entries(["downgrade", '{"target-version":"3.5.0","enabled":false}']) }),
-      holding({ cluster: entries(["downgrade", "no JSON"]) }),
+      holding({ cluster: entries(["downgrade", '{"target-version":"","enabled":false}']) }),
     ],
   },
   "compaction-unfinished": {
