@@ -7,7 +7,8 @@ import {
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { HoldfastError } from "../errors.ts";
 import { wasNeverSent } from "./call-failure.ts";
-import { Connection, type CallOptions, type ConnectionSettings } from "./connection.ts";
+import { Connection, type CallOptions } from "./connection.ts";
+import type { ConnectionSettings } from "./connection-settings.ts";
 import { discoverEndpoints, type Discovery } from "./discovery.ts";
 import { parseEndpoint, type Endpoint } from "./endpoint.ts";
 import { Maintenance } from "./gen/etcdserverpb/rpc_pb.ts";

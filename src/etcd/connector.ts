@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
-import { isIP, type Socket } from "node:net";
+import { once } from "node:events";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect, type SecureContext, type TLSSocket } from "node:tls";
 import { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
 import type { Endpoint } from "./endpoint.ts";
@@ -52,16 +53,25 @@ export class Connector extends ChannelCredentials implements Disposable {
 
   override _createSecureConnector(): SecureConnector {
     return {
-      connect: async (socket) => {
-        this.#sockets.add(socket);
-        socket.once("close", () => this.#sockets.delete(socket));
-        if (this.#tls === undefined) return { socket, secure: false };
-        return { socket: await this.#secure(socket, this.#tls), secure: true };
-      },
+      connect: async (socket) => ({ socket: await this.#own(socket), secure: this._isSecure() }),
       waitForReady: async () => {},
       getCallCredentials: () => CallCredentials.createEmpty(),
       destroy() {},
     };
+  }
+
+  /** A connection for a caller that speaks HTTP/2 by itself. */
+  async open(signal: AbortSignal): Promise<Socket> {
+    const socket = connectPlain({ ...this.#endpoint.address, signal });
+    await once(socket, "connect");
+    socket.setNoDelay();
+    return this.#own(socket);
+  }
+
+  async #own(socket: Socket): Promise<Socket> {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    return this.#tls === undefined ? socket : this.#secure(socket, this.#tls);
   }
 
   async #secure(socket: Socket, settings: TlsSettings): Promise<TLSSocket> {
@@ -106,6 +116,9 @@ function handshake(socket: Socket, secureContext: SecureContext, name: string): 
       ...(isIP(name) === 0 && { servername: name }),
     });
     secured.once("error", reject);
+    secured.once("close", () =>
+      reject(new Error("the connection was closed during the TLS handshake")),
+    );
     secured.once("secureConnect", () => {
       secured.removeListener("error", reject);
       resolve(secured);
