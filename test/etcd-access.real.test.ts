@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import type { EndpointOptions } from "../src/etcd/cluster-client.ts";
 import { Maintenance } from "../src/etcd/gen/etcdserverpb/rpc_pb.ts";
+import { openSnapshot } from "../src/etcd/snapshot.ts";
 import { certificate, type CertificateName } from "./support/certificates.ts";
 import { fails, open, until } from "./support/connecting.ts";
 import { ETCD_LINES, bootCluster, freeURLs, startCluster, type Cluster } from "./support/etcd.ts";
@@ -87,11 +88,18 @@ for (const line of ETCD_LINES) {
     const user = { name: cluster.auth!.user, password: cluster.auth!.password };
     using client = await open(cluster.endpoints, { user });
     const before = await client.unary(Maintenance.method.hashKV, {});
+    const connection = client.connections[0]!;
     // simple tokens live in the member's memory
-    await cluster.members[0]!.stop();
-    await cluster.members[0]!.start();
+    const restart = async (): Promise<void> => {
+      await cluster.members[0]!.stop();
+      await cluster.members[0]!.start();
+    };
+    await restart();
+    using snapshot = await until(/cannot connect|broke/, () => openSnapshot(connection));
+    assert.ok(snapshot.sizeHint > 16_384);
+    await restart();
     const after = await until(/cannot connect|broke/, () =>
-      client.unary(Maintenance.method.hashKV, {}),
+      connection.unary(Maintenance.method.hashKV, {}),
     );
     assert.equal(after.hash, before.hash);
   });

@@ -109,6 +109,24 @@ describe("of three members", () => {
   });
 });
 
+test("a member whose database is known to be corrupt is not taken", async () => {
+  await using cluster = await startCluster({ line: "3.7", members: 3 });
+  await using folder = await scratch();
+  const leader = await leaderOf(cluster);
+  const followers = cluster.endpoints.filter((_url, i) => i !== leader);
+  for (const url of followers) {
+    using client = await connect(url);
+    await client.raise("CORRUPT");
+  }
+  const saved = await save(folder.file("db"), access(cluster));
+  assert.equal(saved.status, 0, saved.stderr);
+  assert.match(saved.stderr, /Warning: etcd reports: .*CORRUPT/);
+  assert.match(saved.stderr, /taking the snapshot from .* the leader/);
+  const alone = await save(folder.file("db"), access(cluster, [followers[0]!]));
+  assert.equal(alone.status, 0, alone.stderr);
+  assert.match(alone.stderr, /Warning: .* under the alarm CORRUPT.*there is no better one/);
+});
+
 test("a learner is taken only if there is nothing better", async () => {
   await using cluster = await startCluster({ line: "3.6" });
   await using folder = await scratch();

@@ -9,7 +9,10 @@ export interface ConnectionSettings {
   readonly token?: string | undefined;
   /** How long a call may go without an answer, connecting included. */
   readonly noProgressMs: number;
-  /** Pings while calls are under way. Left out, only a lack of progress tells that the peer has gone. */
+  /**
+   * Pings while calls are under way, but for bulk ones, whose limit does the same. Left out, only a lack of progress
+   * tells that the peer has gone.
+   */
   readonly keepAlive?: KeepAlive | undefined;
 }
 

@@ -71,6 +71,8 @@ export class Connector extends ChannelCredentials implements Disposable {
   async #own(socket: Socket): Promise<Socket> {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
+    // whoever takes the socket over hears of it as well; until then nobody would, and that would end the process
+    socket.on("error", () => {});
     return this.#tls === undefined ? socket : this.#secure(socket, this.#tls);
   }
 
@@ -81,6 +83,7 @@ export class Connector extends ChannelCredentials implements Disposable {
     try {
       const { context, clientCertificate } = await readTlsFiles(settings);
       trail.clientCertificate = clientCertificate;
+      if (socket.destroyed) throw socket.errored ?? new Error("the server hung up");
       const secured = await handshake(socket, context, name);
       secured.on("error", (error) => (trail.error ??= error));
       if (settings.skipVerify !== true) this.#judge(secured, name);
@@ -116,9 +119,7 @@ function handshake(socket: Socket, secureContext: SecureContext, name: string): 
       ...(isIP(name) === 0 && { servername: name }),
     });
     secured.once("error", reject);
-    secured.once("close", () =>
-      reject(new Error("the connection was closed during the TLS handshake")),
-    );
+    secured.once("close", () => reject(new Error("the server hung up during the TLS handshake")));
     secured.once("secureConnect", () => {
       secured.removeListener("error", reject);
       resolve(secured);
