@@ -1,7 +1,8 @@
+import { constants } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { HoldfastError } from "../errors.ts";
-import type { Context } from "./context.ts";
+import { Interruption, type Context } from "./context.ts";
 
 /** Asks for a user's password on the terminal, without showing it. Throws "usage" where there is no terminal. */
 export async function askPassword(
@@ -19,6 +20,9 @@ export async function askPassword(
     return await terminal.question("", { signal });
   } catch (error) {
     signal.throwIfAborted();
+    // on a terminal in raw mode Ctrl-C is a key, not a signal
+    if ((error as Error).name === "AbortError")
+      throw new Interruption("SIGINT", constants.signals.SIGINT);
     throw error;
   } finally {
     terminal.close();
