@@ -4,6 +4,7 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import type { EndpointOptions } from "../src/etcd/cluster-client.ts";
+import type { TlsSettings } from "../src/etcd/tls-files.ts";
 import { Maintenance } from "../src/etcd/gen/etcdserverpb/rpc_pb.ts";
 import { openSnapshot } from "../src/etcd/snapshot.ts";
 import { certificate, type CertificateName } from "./support/certificates.ts";
@@ -16,6 +17,13 @@ async function status(endpoint: string, more: Partial<EndpointOptions> = {}) {
   return await client.connections[0]!.unary(Maintenance.method.status, {});
 }
 
+/** By the other way into a member: a session of its own. */
+async function snapshot(endpoint: string, more: Partial<EndpointOptions> = {}) {
+  using client = await open([endpoint], more);
+  using stream = await openSnapshot(client.connections[0]!);
+  return stream.sizeHint;
+}
+
 for (const line of ETCD_LINES) {
   test(`${line}: TLS, and every certificate that does not do`, async () => {
     await using cluster = await startCluster({ line, tls: true });
@@ -26,21 +34,20 @@ for (const line of ETCD_LINES) {
     assert.equal((await status(endpoint, { tls: files("client") })).leader !== 0n, true);
     await status(endpoint.replace("https://", ""), { tls: files("client") });
     await status(endpoint, { tls: { ...files("client"), serverName: "localhost" } });
-    await fails(
-      "certificate-required",
-      /wants a client certificate/,
-      status(endpoint, { tls: { caFile } }),
-    );
-    await fails(
-      "certificate-expired",
-      /client certificate of "CN=client" expired on 2021-01-01T00:00:00Z/,
-      status(endpoint, { tls: files("client-expired") }),
-    );
-    await fails(
-      "certificate-refused",
-      /does not accept the client certificate.*foreign CA/,
-      status(endpoint, { tls: files("foreign-client") }),
-    );
+    for (const ask of [status, snapshot]) {
+      const refused = (tls: TlsSettings) => ask(endpoint, { tls });
+      await fails("certificate-required", /wants a client certificate/, refused({ caFile }));
+      await fails(
+        "certificate-expired",
+        /client certificate of "CN=client" expired on 2021-01-01T00:00:00Z/,
+        refused(files("client-expired")),
+      );
+      await fails(
+        "certificate-refused",
+        /does not accept the client certificate.*foreign CA/,
+        refused(files("foreign-client")),
+      );
+    }
     await fails("certificate-untrusted", /issued by "test CA"/, status(endpoint));
     const otherName = { ...files("client"), serverName: "etcd.example" };
     await fails(
@@ -95,8 +102,8 @@ for (const line of ETCD_LINES) {
       await cluster.members[0]!.start();
     };
     await restart();
-    using snapshot = await until(/cannot connect|broke/, () => openSnapshot(connection));
-    assert.ok(snapshot.sizeHint > 16_384);
+    using stream = await until(/cannot connect|broke/, () => openSnapshot(connection));
+    assert.ok(stream.sizeHint > 16_384);
     await restart();
     const after = await until(/cannot connect|broke/, () =>
       connection.unary(Maintenance.method.hashKV, {}),
@@ -203,11 +210,14 @@ test("files that cannot be used are named before anything is connected", async (
 test("ports that are no etcd are told apart", async () => {
   await using plain = await startCluster({ line: "3.6" });
   const endpoint = plain.endpoints[0]!;
-  await fails("wrong-protocol", /does not speak TLS/, status(endpoint.replace("http:", "https:")));
-  await fails("connection-failed", /does not answer as etcd/, status(plain.members[0]!.peerURL));
-  await fails("connection-failed", /nothing listens there/, status("127.0.0.1:1"));
-  await fails("connection-failed", /cannot be resolved/, status("no.such.host.invalid:1"));
-  await fails("connection-failed", /no such socket/, status("unix:///nonexistent/etcd.sock"));
+  const peers = plain.members[0]!.peerURL;
+  for (const ask of [status, snapshot]) {
+    await fails("wrong-protocol", /does not speak TLS/, ask(endpoint.replace("http:", "https:")));
+    await fails("connection-failed", /does not answer as etcd/, ask(peers));
+    await fails("connection-failed", /nothing listens there/, ask("127.0.0.1:1"));
+    await fails("connection-failed", /cannot be resolved/, ask("no.such.host.invalid:1"));
+    await fails("connection-failed", /no such socket/, ask("unix:///nonexistent/etcd.sock"));
+  }
 });
 
 test("a port that says nothing is given up after the limit, and at once when told to", async () => {
@@ -219,21 +229,19 @@ test("a port that says nothing is given up after the limit, and at once when tol
     silent.once("listening", () => resolve(silent.address() as { port: number })),
   );
   try {
-    await fails(
-      "no-progress",
-      /silent for 0.2 s/,
-      status(`127.0.0.1:${port}`, { noProgressMs: 200 }),
-    );
-    await fails(
-      "no-progress",
-      /silent for 0.2 s/,
-      status(`https://127.0.0.1:${port}`, { noProgressMs: 200 }),
-    );
+    const impatient = { noProgressMs: 200 };
+    for (const ask of [status, snapshot])
+      for (const url of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`])
+        await fails("no-progress", /silent for 0.2 s/, ask(url, impatient));
     using client = await open([`127.0.0.1:${port}`]);
     const stop = new AbortController();
-    const asked = client.unary(Maintenance.method.status, {}, { signal: stop.signal });
+    const { signal } = stop;
+    const asked = [
+      client.unary(Maintenance.method.status, {}, { signal }),
+      openSnapshot(client.connections[0]!, { signal }),
+    ];
     stop.abort(new Error("enough"));
-    await assert.rejects(asked, /enough/);
+    for (const one of asked) await assert.rejects(one, /enough/);
   } finally {
     silent.close();
   }

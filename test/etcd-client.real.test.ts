@@ -140,6 +140,17 @@ test("a watch that is cut off says which connection broke", async () => {
   await fails("connection-failed", /broke during Watch/, responses.next());
 });
 
+test("a watch on a member that has stopped ends, where pings are wanted", async () => {
+  await using cluster = await startCluster({ line: "3.6" });
+  using client = await open(cluster.endpoints, { keepAlive: { timeMs: 500, timeoutMs: 500 } });
+  using watch = await client.connections[0]!.duplex(Watch.method.watch);
+  watch.send({ requestUnion: { case: "createRequest", value: { key: textBytes("k") } } });
+  const responses = watch[Symbol.asyncIterator]();
+  await responses.next();
+  cluster.members[0]!.pause();
+  await fails("connection-failed", /broke during Watch/, responses.next());
+});
+
 test("a lease is kept alive through a call in both directions", async () => {
   await using cluster = await startCluster({ line: "3.6" });
   using client = await open(cluster.endpoints);

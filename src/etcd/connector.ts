@@ -85,7 +85,11 @@ export class Connector extends ChannelCredentials implements Disposable {
       trail.clientCertificate = clientCertificate;
       if (socket.destroyed) throw socket.errored ?? new Error("the server hung up");
       const secured = await handshake(socket, context, name);
-      secured.on("error", (error) => (trail.error ??= error));
+      secured.on("error", (error) => {
+        trail.error ??= error;
+        // Node leaves it open, and an HTTP/2 session above waits for its end
+        socket.destroy();
+      });
       if (settings.skipVerify !== true) this.#judge(secured, name);
       return secured;
     } catch (error) {
