@@ -31,6 +31,12 @@ for (const line of ETCD_LINES) {
       const theirs = await cluster.ctl("snapshot", "save", folder.file("db"));
       assert.equal(theirs.status, 0, theirs.stderr);
       assert.equal(saved.stdout, theirs.stdout, "scripts find the output that they know");
+
+      proxy.breakWith({ cutAfter: 100_000 });
+      const cut = await save(folder.file("cut"), access(cluster, [proxy.url]), cluster);
+      assert.equal(cut.status, 5, cut.stderr);
+      assert.match(cut.stderr, /broke during Snapshot/);
+      assert.deepEqual(await left(folder), ["db"]);
     });
   }
 }
