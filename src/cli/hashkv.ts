@@ -91,7 +91,7 @@ async function printMemberHashes(command: Command, flags: Flags, context: Contex
   const { memberHashes, requireAgreement } = await import("../backup/member-hashes.ts");
   using client = await createClusterClient(settings.connection, {
     signal: limit.signal,
-    log: context.log,
+    log,
   });
   const rows = await memberHashes(client, {
     revision: flags.rev,

@@ -28,7 +28,7 @@ export interface Inspection {
   hashKV(revision?: bigint): HashKV;
 }
 
-export const TRAILER_BYTES = 32;
+const TRAILER_BYTES = 32;
 
 /**
  * Reads a snapshot once, in file order, and learns all there is to know of it. Damage never throws: it is in the
