@@ -80,6 +80,7 @@ export const FINDINGS = {
   },
   "freelist-invalid": {
     severity: "error",
+    except: "a warning for a page behind the last",
     meaning:
       "The list of free pages does not agree with the pages in use: a page is on it twice, is in use as well, or is neither.",
   },

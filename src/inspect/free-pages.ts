@@ -39,7 +39,9 @@ function readIds(meta: Meta, ids: readonly number[], tree: Tree, findings: Findi
     free.add(page);
     if (problem === undefined) continue;
     const text = `the freelist names page ${page}, but ${problem}`;
-    findings.add("freelist-invalid", { page: meta.freelist! }, text);
+    // bbolt's own check does not mind a page that is not there, nor do servers: they write the list anew.
+    const severity = page >= meta.pages ? "warning" : "error";
+    findings.add("freelist-invalid", { page: meta.freelist! }, text, severity);
   }
   return free;
 }

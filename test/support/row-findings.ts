@@ -32,6 +32,11 @@ export const put = (
 });
 export const row = (key: Uint8Array, value = put(402n).value): Entry => ({ key, value });
 
+/** A user that has a role "r". */
+const [READER] = entries([
+  "u",
+  concatBytes([bytesField(1, textBytes("u")), bytesField(3, textBytes("r"))]),
+]) as [Entry];
 const alarm = concatBytes([varintField(1, MEMBER_ID), varintField(2, 1)]);
 const without = (entry: string): Entry[] =>
   metaRecords(history()).filter(({ key }) => !Buffer.from(key).equals(Buffer.from(entry)));
@@ -159,11 +164,11 @@ export const ROW_CASES = {
       holding({ alarm: entries(["no message", ""]) }),
       holding({ authUsers: entries(["root", "no message"]) }),
       holding({
-        authUsers: entries(["u", bytesField(3, textBytes("r"))]),
+        authUsers: [READER],
         authRoles: entries(["r", Uint8Array.of(0x0a)]),
       }),
       holding({
-        authUsers: entries(["u", bytesField(3, textBytes("r"))]),
+        authUsers: [READER],
         authRoles: entries(["r", bytesField(2, varintField(2, 1))]),
       }),
       holding({ authUsers: entries(["u", bytesField(4, bytesField(1, new Uint8Array(0)))]) }),
