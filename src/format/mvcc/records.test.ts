@@ -22,7 +22,7 @@ const fromHex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 
 test("records of real servers", () => {
   assert.equal(decodeLeaseId(fromHex("08cd90eeb5f6c0a8b44110a08d06")), 4713195162715261005n);
   assert.deepEqual(decodeAlarm(fromHex("08e9cb98caf294f6a3341001")), {
-    memberId: 0x3447d8a729462_5e9n,
+    memberId: 0x3447d8a7294625e9n,
     alarm: "NOSPACE",
   });
   const member =
