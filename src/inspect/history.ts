@@ -206,9 +206,10 @@ class HistoryReader {
 
   #warn(code: FindingCode, index: number, text: string): void {
     const { keys, elements } = this.#candidates;
-    const name = keys.text(elements.get(index, ELEMENT.KEY));
-    const revision = mainRevision(this.#candidates.elements, index);
-    this.#findings.add(code, this.#where(index), `revision ${revision} of "${name}": ${text}`);
+    const revision = mainRevision(elements, index);
+    const isReadable = (elements.get(index, ELEMENT.KIND) & KIND.UNREADABLE) === 0;
+    const name = isReadable ? ` of "${keys.text(elements.get(index, ELEMENT.KEY))}"` : "";
+    this.#findings.add(code, this.#where(index), `revision ${revision}${name}: ${text}`);
   }
 
   #refuseValue(index: number, kind: number): void {
