@@ -45,3 +45,13 @@ test("accepted findings are passed over, and only those", () => {
     ["row-key"],
   );
 });
+
+test("what is no database at all cannot be accepted, and nobody is told to", async () => {
+  const noise = await reportOf(new Uint8Array(100_000).fill(7));
+  for (const accept of [[], ["meta-invalid"]]) {
+    assert.throws(() => refuseDamaged(noise, accept), {
+      code: "snapshot-damaged",
+      hint: /^check that this is an etcd snapshot/,
+    });
+  }
+});
