@@ -7,7 +7,7 @@ export interface Contest extends AsyncDisposable {
   /** Makes the place ready for one run, and clean of the one before. */
   prepare(): Promise<void>;
   /** Something that must be the same after a run of either, or the two did not do the same work. */
-  outcome(run: Run): string;
+  outcome(run: Run): string | Promise<string>;
 }
 
 export interface UsagePair {
@@ -36,7 +36,7 @@ export async function compete(
 async function once(contest: Contest, command: readonly string[]) {
   await contest.prepare();
   const run = await measured(command);
-  return { usage: run.usage, outcome: contest.outcome(run) };
+  return { usage: run.usage, outcome: await contest.outcome(run) };
 }
 
 function seconds({ wallMs }: Usage): string {

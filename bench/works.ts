@@ -1,9 +1,10 @@
 /** What is measured, against whom, and what it has to reach. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { etcdBinaries } from "../test/support/etcd.ts";
 import { BIN } from "../test/support/holdfast.ts";
+import { output } from "../test/support/program.ts";
 import type { Contest } from "./contest.ts";
 import { CACHE, snapshot, type Size } from "./input.ts";
 import { evict, type Run } from "./measure.ts";
@@ -100,19 +101,26 @@ const removeOutput = () => rm(OUTPUT, { recursive: true, force: true });
 
 async function beginSave(size: Size): Promise<Contest> {
   const server = await serve(await snapshot(size));
-  const { etcdctl } = await etcdBinaries("3.6");
+  const { etcdctl, etcdutl } = await etcdBinaries("3.6");
   const file = join(OUTPUT, "saved.db");
   const save = ["snapshot", "save", file, `--endpoints=${server.endpoints[0]}`];
   return {
     ours: [BIN, ...save],
     peers: [etcdctl, ...save],
     prepare: clear,
-    outcome: () => `${statSync(file).size} bytes`,
+    outcome: () => contents(etcdutl!, file),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await removeOutput();
     },
   };
+}
+
+/** Of two snapshots of one server the pages may differ, and with them the hash and the size. */
+async function contents(etcdutl: string, file: string): Promise<string> {
+  const status = await output(etcdutl, ["snapshot", "status", file, "--write-out=json"]);
+  const { revision, totalKey } = JSON.parse(status) as { revision: number; totalKey: number };
+  return `${totalKey} keys at revision ${revision}`;
 }
 
 async function beginStatus(file: string, prepare: () => Promise<void>): Promise<Contest> {

@@ -1,7 +1,8 @@
+import { constants } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import type { HoldfastError } from "../errors.ts";
-import type { Context } from "./context.ts";
+import { Interruption, type Context } from "./context.ts";
 
 export interface Question {
   /** What stands before the cursor: "Password: ". */
@@ -23,6 +24,9 @@ export async function askSecret(
     return await terminal.question("", { signal });
   } catch (error) {
     signal.throwIfAborted();
+    // on a terminal in raw mode Ctrl-C is a key, not a signal
+    if ((error as Error).name === "AbortError")
+      throw new Interruption("SIGINT", constants.signals.SIGINT);
     throw error;
   } finally {
     terminal.close();

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { HoldfastError } from "../errors.ts";
 import type { EndpointOptions } from "../etcd/cluster-client.ts";
-import type { KeepAlive, User } from "../etcd/connection.ts";
+import type { KeepAlive, User } from "../etcd/connection-settings.ts";
 import type { TlsSettings } from "../etcd/tls-files.ts";
 import { readSmallFile } from "../io/small-file.ts";
 import { askPassword } from "./ask-password.ts";

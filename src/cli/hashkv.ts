@@ -89,7 +89,10 @@ async function printMemberHashes(command: Command, flags: Flags, context: Contex
   using limit = totalLimit(settings.commandTimeoutMs, context.signal);
   const { createClusterClient } = await import("../etcd/cluster-client.ts");
   const { memberHashes, requireAgreement } = await import("../backup/member-hashes.ts");
-  using client = await createClusterClient(settings.connection, limit);
+  using client = await createClusterClient(settings.connection, {
+    signal: limit.signal,
+    log,
+  });
   const rows = await memberHashes(client, {
     revision: flags.rev,
     stragglersMs: settings.stragglersMs,

@@ -96,7 +96,8 @@ async function save(file: string, flags: Flags, command: Command, context: Conte
   using limit = totalLimit(settings.commandTimeoutMs, context.signal);
   const { createClusterClient } = await import("../etcd/cluster-client.ts");
   const { saveSnapshot } = await import("../backup/save.ts");
-  using client = await createClusterClient(settings.connection, limit);
+  const { log } = context;
+  using client = await createClusterClient(settings.connection, { signal: limit.signal, log });
   let bar: Progress | undefined;
   const saved = await saveSnapshot(client, {
     target: file === "-" ? standardOutput(context) : file,
@@ -104,11 +105,11 @@ async function save(file: string, flags: Flags, command: Command, context: Conte
     keepDamaged: flags.keepDamaged,
     stragglersMs: settings.stragglersMs,
     signal: limit.signal,
-    log: context.log,
+    log,
     progress: (bytes, total) => (bar ??= context.progress("saving", total)).update(bytes),
   }).finally(() => bar?.[Symbol.dispose]());
   const { report, storageVersion } = saved;
-  context.log.info(
+  log.info(
     `proven: ${humanSize(report.dbSize)}, revision ${report.revision}, ${report.liveKeys} keys`,
     { sha256: report.sha256 },
   );

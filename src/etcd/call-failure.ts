@@ -1,10 +1,20 @@
 /** What a call failed of, in sentences: the endpoint, what was tried, what to check next. */
-import { status as Status, type ServiceError } from "@grpc/grpc-js";
+import { status as Status } from "@grpc/grpc-js";
 import { HoldfastError, type ErrorCode } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { speaksPlainHttp2, speaksTls } from "./protocol-probe.ts";
 import { clientCertificateFailure } from "./tls-failure.ts";
-import type { ConnectionTrail } from "./tls-connector.ts";
+import type { ConnectionTrail } from "./connector.ts";
+
+/** A call that failed: as the gRPC library's ServiceError. */
+export interface CallError extends Error {
+  readonly code: Status;
+  readonly details: string;
+}
+
+export function callError(code: Status, details: string, cause?: Error): CallError {
+  return Object.assign(new Error(details, { cause }), { code, details });
+}
 
 export interface CallContext {
   readonly endpoint: Endpoint;
@@ -16,15 +26,12 @@ export interface CallContext {
 }
 
 /** The error of the gRPC library as one of ours. It may take a moment: a port that answers oddly is looked at. */
-export async function callFailure(
-  error: ServiceError,
-  context: CallContext,
-): Promise<HoldfastError> {
+export async function callFailure(error: CallError, context: CallContext): Promise<HoldfastError> {
   return isFromServer(error) ? refusal(error, context) : connectionFailure(error, context);
 }
 
 /** Statuses that the library makes by itself when there is no connection, or none any more. */
-function isFromServer({ code, details }: ServiceError): boolean {
+function isFromServer({ code, details }: CallError): boolean {
   if (/^(etcdserver|auth|mvcc|lease|raft|authpb|rpc error): /.test(details)) return true;
   if (/RST_STREAM|^Connection dropped$/.test(details)) return false;
   return code !== Status.UNAVAILABLE && code !== Status.CANCELLED;
@@ -92,7 +99,7 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
-function refusal(error: ServiceError, context: CallContext): HoldfastError {
+function refusal(error: CallError, context: CallContext): HoldfastError {
   const { endpoint, method } = context;
   const answer = `${Status[error.code]} ${error.details}`;
   const known = REFUSALS.find(({ pattern }) => pattern.test(answer));
@@ -109,7 +116,7 @@ function refusal(error: ServiceError, context: CallContext): HoldfastError {
   });
 }
 
-function notEtcd({ text }: Endpoint, error: ServiceError): HoldfastError {
+function notEtcd({ text }: Endpoint, error: CallError): HoldfastError {
   return new HoldfastError(
     "wrong-protocol",
     `"${text}" does not answer as etcd: ${error.details}`,
@@ -122,10 +129,7 @@ function notEtcd({ text }: Endpoint, error: ServiceError): HoldfastError {
 
 const CLIENT_PORT = "is it the client port (2379), and not the one for peers (2380) or metrics?";
 
-async function connectionFailure(
-  error: ServiceError,
-  context: CallContext,
-): Promise<HoldfastError> {
+async function connectionFailure(error: CallError, context: CallContext): Promise<HoldfastError> {
   const { endpoint, trail, method } = context;
   if (trail.error instanceof HoldfastError) return trail.error;
   const words = `${trail.error?.message ?? ""} ${error.details}`;
@@ -144,17 +148,17 @@ async function connectionFailure(
 }
 
 /** The connection had been made. */
-function isBroken({ details }: ServiceError): boolean {
+function isBroken({ details }: CallError): boolean {
   return !/^No connection established|^Name resolution failed/.test(details);
 }
 
 /** Whether a failed call did not even reach a server, so that any call may be tried elsewhere. */
 export function wasNeverSent(failure: HoldfastError): boolean {
-  const error = failure.cause as Partial<ServiceError> | undefined;
+  const error = failure.cause as Partial<CallError> | undefined;
   return (
     error?.details !== undefined &&
-    !isFromServer(error as ServiceError) &&
-    !isBroken(error as ServiceError)
+    !isFromServer(error as CallError) &&
+    !isBroken(error as CallError)
   );
 }
 
@@ -203,7 +207,7 @@ async function protocolMismatch(context: CallContext): Promise<HoldfastError | u
   );
 }
 
-function strange({ text }: Endpoint, error: ServiceError): HoldfastError {
+function strange({ text }: Endpoint, error: CallError): HoldfastError {
   const reason = error.details
     .replace(/^No connection established\. Last error: (Error: )?/, "")
     .replace(/\s*\(\d{4}-[^)]*\)|\. Resolution note: *$/g, "");

@@ -7,9 +7,11 @@ import {
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { HoldfastError } from "../errors.ts";
 import { wasNeverSent } from "./call-failure.ts";
-import { Connection, type CallOptions, type ConnectionSettings } from "./connection.ts";
+import { Connection, type CallOptions } from "./connection.ts";
+import type { ConnectionSettings } from "./connection-settings.ts";
 import { discoverEndpoints, type Discovery } from "./discovery.ts";
 import { parseEndpoint, type Endpoint } from "./endpoint.ts";
+import { silentLog, type Log } from "../io/log.ts";
 import { Maintenance } from "./gen/etcdserverpb/rpc_pb.ts";
 import { allFailed } from "./probe.ts";
 import { readTlsFiles } from "./tls-files.ts";
@@ -17,7 +19,7 @@ import { readTlsFiles } from "./tls-files.ts";
 export interface EndpointOptions extends ConnectionSettings {
   /** As `parseEndpoint` takes them. */
   readonly endpoints: readonly string[];
-  /** Where to look for endpoints first; the others count only if none are found there. */
+  /** Where to look for endpoints instead. */
   readonly discovery?: Discovery | undefined;
 }
 
@@ -71,11 +73,12 @@ export class ClusterClient implements Disposable {
 /** Finds the endpoints and checks the TLS files; nothing is connected yet. Throws "usage" where there is no endpoint. */
 export async function createClusterClient(
   options: EndpointOptions,
-  { signal }: CallOptions = {},
+  { signal, log = silentLog }: CallOptions & { readonly log?: Log } = {},
 ): Promise<ClusterClient> {
   const { discovery, endpoints: given, noProgressMs } = options;
-  const found = discovery && (await discoverEndpoints(discovery, { noProgressMs, signal }));
-  const texts = found?.endpoints.length ? found.endpoints : given;
+  const texts = discovery
+    ? await discoverEndpoints(discovery, { noProgressMs, signal, log })
+    : given;
   const endpoints = texts.map(parseEndpoint);
   if (endpoints.length === 0)
     throw new HoldfastError("usage", "no endpoint is given", { hint: "give --endpoints" });

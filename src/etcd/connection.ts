@@ -9,43 +9,21 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import {
-  Client,
-  Metadata,
-  credentials,
-  type ChannelOptions,
-  type ServiceError,
-} from "@grpc/grpc-js";
+import { Client, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { HoldfastError } from "../errors.ts";
 import { createPatience } from "../io/patience.ts";
-import { callFailure } from "./call-failure.ts";
+import { callFailure, type CallError } from "./call-failure.ts";
+import { ChunkStream } from "./chunk-stream.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Auth } from "./gen/etcdserverpb/rpc_pb.ts";
-import { MessageStream } from "./message-stream.ts";
-import { TlsConnector, type ConnectionTrail } from "./tls-connector.ts";
-import type { TlsSettings } from "./tls-files.ts";
-
-export interface ConnectionSettings {
-  /** For endpoints that leave the choice: TLS if this is given. `https://` needs none of it. */
-  readonly tls?: TlsSettings | undefined;
-  readonly user?: User | undefined;
-  /** A token made elsewhere, instead of a user: it cannot be renewed. */
-  readonly token?: string | undefined;
-  /** How long a call may go without an answer, connecting included. */
-  readonly noProgressMs: number;
-  /** Pings while calls are under way. Left out, only a lack of progress tells that the peer has gone. */
-  readonly keepAlive?: KeepAlive | undefined;
-}
-
-export interface User {
-  readonly name: string;
-  readonly password: string;
-}
-
-export interface KeepAlive {
-  readonly timeMs: number;
-  readonly timeoutMs: number;
-}
+import { noConnection, http2Call } from "./http2-call.ts";
+import {
+  FLOW_CONTROL_WINDOW,
+  channelOptions,
+  type ConnectionSettings,
+  type User,
+} from "./connection-settings.ts";
+import { Connector, type ConnectionTrail } from "./connector.ts";
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -59,9 +37,6 @@ export interface Duplex<I extends DescMessage, O extends DescMessage>
   end(): void;
 }
 
-/** Enough for 1 GB/s at 16 ms, or 500 MB/s at 30 ms, between here and the server. */
-const FLOW_CONTROL_WINDOW = 16 << 20;
-
 /**
  * One endpoint. It connects at the first call, authenticates when there is a user, and again when the token is not
  * taken any more. What its calls reject with is a HoldfastError that names the endpoint, or the reason of the
@@ -71,6 +46,7 @@ export class Connection implements Disposable {
   readonly endpoint: Endpoint;
   readonly isSecure: boolean;
   readonly #settings: ConnectionSettings;
+  readonly #connector: Connector;
   readonly #channel: Client;
   readonly #trail: ConnectionTrail = { error: undefined, clientCertificate: undefined };
   /** "" where authentication turned out to be off. */
@@ -82,14 +58,17 @@ export class Connection implements Disposable {
     this.isSecure = transport === "tls" || (transport === "either" && settings.tls !== undefined);
     this.#settings = settings;
     this.#token = settings.token;
-    const security = this.isSecure
-      ? new TlsConnector(endpoint, settings.tls ?? {}, this.#trail)
-      : credentials.createInsecure();
-    this.#channel = new Client(endpoint.target, security, channelOptions(settings));
+    this.#connector = new Connector(
+      endpoint,
+      this.isSecure ? (settings.tls ?? {}) : undefined,
+      this.#trail,
+    );
+    this.#channel = new Client(endpoint.target, this.#connector, channelOptions(settings));
   }
 
   [Symbol.dispose](): void {
     this.#channel.close();
+    this.#connector[Symbol.dispose]();
   }
 
   /** One question, one answer; "no-progress" if it does not come. */
@@ -98,27 +77,24 @@ export class Connection implements Disposable {
     request: MessageInitShape<I>,
     { signal }: CallOptions = {},
   ): Promise<MessageShape<O>> {
-    return this.#authenticated(signal, (metadata) => this.#ask(method, request, metadata, signal));
+    return this.#authenticated(signal, (token) => this.#ask(method, request, token, signal));
   }
 
   /**
-   * One question, many answers, not decoded. Resolves when the first of them has come (`undefined`: there is none), so
-   * that a refusal is told here.
+   * A question without content, and a long answer: `begin` gets its body, gRPC messages cut anywhere. What it rejects
+   * with may be a refused token, so it has to read at least a little.
    */
-  async serverStream(
+  async bulk<T>(
     method: DescMethod,
-    request: Uint8Array,
-    { signal }: CallOptions = {},
-  ): Promise<{ first: Buffer | undefined; stream: MessageStream }> {
-    return this.#authenticated(signal, async (metadata) => {
-      const stream = new MessageStream(
-        this.#channel.makeServerStreamRequest(pathOf(method), asBuffer, asIs, request, metadata),
-        { ...this.#streamSettings(method, signal), noProgressMs: this.#settings.noProgressMs },
-      );
+    { signal }: CallOptions,
+    begin: (body: ChunkStream) => Promise<T>,
+  ): Promise<T> {
+    return this.#authenticated(signal, async (token) => {
+      const body = await this.#openBody(method, token, signal);
       try {
-        return { first: await stream.next(), stream };
+        return await begin(body);
       } catch (error) {
-        stream[Symbol.dispose]();
+        body[Symbol.dispose]();
         throw error;
       }
     });
@@ -129,11 +105,16 @@ export class Connection implements Disposable {
     method: DescMethodBiDiStreaming<I, O>,
     { signal }: CallOptions = {},
   ): Promise<Duplex<I, O>> {
-    const metadata = await this.#metadata(signal);
+    const metadata = metadataOf(await this.#currentToken(signal));
     const encode = (request: MessageInitShape<I>): Buffer =>
       asBuffer(toBinary(method.input, create(method.input, request)));
     const call = this.#channel.makeBidiStreamRequest(pathOf(method), encode, asIs, metadata);
-    const stream = new MessageStream(call, this.#streamSettings(method, signal));
+    const stream = new ChunkStream(call, {
+      signal,
+      late: () => this.#silence(method),
+      cancel: () => call.cancel(),
+      explain: async (error) => error && this.#explain(error as ServiceError, method),
+    });
     return {
       send: (request) => void call.write(request),
       end: () => call.end(),
@@ -145,30 +126,28 @@ export class Connection implements Disposable {
   /** Does it with the token there is; and once more with a new one, if that one was refused. */
   async #authenticated<T>(
     signal: AbortSignal | undefined,
-    work: (metadata: Metadata) => Promise<T>,
+    work: (token: string | undefined) => Promise<T>,
   ): Promise<T> {
-    const metadata = await this.#metadata(signal);
+    const token = await this.#currentToken(signal);
     try {
-      return await work(metadata);
+      return await work(token);
     } catch (error) {
       if (this.#settings.user === undefined || !isRefusedToken(error)) throw error;
-      return work(await this.#metadata(signal));
+      return work(await this.#currentToken(signal));
     }
   }
 
-  async #metadata(signal: AbortSignal | undefined): Promise<Metadata> {
+  async #currentToken(signal: AbortSignal | undefined): Promise<string | undefined> {
     signal?.throwIfAborted();
     const { user } = this.#settings;
     if (user !== undefined) this.#token ??= await this.#authenticate(user, signal);
-    const metadata = new Metadata();
-    if (this.#token) metadata.set("token", this.#token);
-    return metadata;
+    return this.#token;
   }
 
   /** A new token; "" where authentication is off, as etcd's own client takes it. */
   async #authenticate(user: User, signal: AbortSignal | undefined): Promise<string> {
     try {
-      const answer = await this.#ask(Auth.method.authenticate, user, new Metadata(), signal);
+      const answer = await this.#ask(Auth.method.authenticate, user, undefined, signal);
       return answer.token;
     } catch (error) {
       const cause = error instanceof HoldfastError ? (error.cause as ServiceError) : undefined;
@@ -180,7 +159,7 @@ export class Connection implements Disposable {
   async #ask<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
-    metadata: Metadata,
+    token: string | undefined,
     outer: AbortSignal | undefined,
   ): Promise<MessageShape<O>> {
     const late = () => this.#silence(method);
@@ -192,7 +171,7 @@ export class Connection implements Disposable {
     const answer = await new Promise<Buffer>((resolve, reject) => {
       const done = (error: ServiceError | null, message?: Buffer): void =>
         error === null ? resolve(message!) : reject(error);
-      const path = pathOf(method);
+      const [path, metadata] = [pathOf(method), metadataOf(token)];
       const call = this.#channel.makeUnaryRequest(path, asBuffer, asIs, bytes, metadata, done);
       signal.addEventListener("abort", () => call.cancel());
     }).catch(async (error: ServiceError) => {
@@ -201,12 +180,42 @@ export class Connection implements Disposable {
     return fromBinary(method.output, answer);
   }
 
-  #streamSettings(method: DescMethod, signal: AbortSignal | undefined) {
-    return {
-      signal,
-      late: () => this.#silence(method),
-      explain: (error: ServiceError) => this.#explain(error, method),
-    };
+  async #openBody(
+    method: DescMethod,
+    token: string | undefined,
+    outer: AbortSignal | undefined,
+  ): Promise<ChunkStream> {
+    const { noProgressMs } = this.#settings;
+    const late = () => this.#silence(method);
+    using patience = createPatience(noProgressMs, outer, late);
+    const { signal } = patience;
+    signal.throwIfAborted();
+    patience.start();
+    const call = await this.#connector
+      .open(signal)
+      .catch((error: Error) => Promise.reject(noConnection(error)))
+      .then((socket) =>
+        http2Call(socket, {
+          path: pathOf(method),
+          authority: this.endpoint.authority,
+          isSecure: this.isSecure,
+          token,
+          windowBytes: FLOW_CONTROL_WINDOW,
+        }),
+      )
+      .catch(async (error: CallError) => {
+        throw signal.aborted ? signal.reason : await this.#explain(error, method);
+      });
+    return new ChunkStream(call.body, {
+      signal: outer,
+      noProgressMs,
+      late,
+      cancel: call.cancel,
+      explain: async () => {
+        const failure = call.failure();
+        return failure && this.#explain(failure, method);
+      },
+    });
   }
 
   #silence(method: DescMethod): HoldfastError {
@@ -221,7 +230,7 @@ export class Connection implements Disposable {
   }
 
   /** Forgets a token that was refused, so that the next call asks for another. */
-  async #explain(error: ServiceError, method: DescMethod): Promise<HoldfastError> {
+  async #explain(error: CallError, method: DescMethod): Promise<HoldfastError> {
     const { endpoint, isSecure } = this;
     const { user } = this.#settings;
     const context = { endpoint, isSecure, method: method.name, user: user?.name };
@@ -235,27 +244,14 @@ function isRefusedToken(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "authentication-failed";
 }
 
-function channelOptions({ keepAlive }: ConnectionSettings): ChannelOptions {
-  return {
-    "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW,
-    "grpc.max_receive_message_length": -1,
-    "grpc.max_send_message_length": -1,
-    "grpc.enable_retries": 0,
-    "grpc.enable_channelz": 0,
-    // etcd's own client does not go through HTTP proxies either
-    "grpc.enable_http_proxy": 0,
-    "grpc.service_config_disable_resolution": 1,
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.primary_user_agent": "holdfast",
-    ...(keepAlive && {
-      "grpc.keepalive_time_ms": keepAlive.timeMs,
-      "grpc.keepalive_timeout_ms": keepAlive.timeoutMs,
-    }),
-  };
-}
-
 function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
+}
+
+function metadataOf(token: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (token) metadata.set("token", token);
+  return metadata;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
@@ -267,7 +263,7 @@ function asIs(bytes: Buffer): Buffer {
 }
 
 async function* decoded<O extends DescMessage>(
-  stream: MessageStream,
+  stream: ChunkStream,
   schema: O,
 ): AsyncGenerator<MessageShape<O>> {
   for (let next = await stream.next(); next !== undefined; next = await stream.next())

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { textBytes } from "../format/bytes.ts";
 import { HoldfastError } from "../errors.ts";
+import { silentLog } from "../io/log.ts";
 import { discoverEndpoints } from "./discovery.ts";
 
 /** [priority, weight, port, target] by queried name. */
@@ -67,46 +68,42 @@ function srvRecord([priority, weight, port, target]: Zone[string][number]): Buff
 
 const DOMAIN = { domain: "example.com", serviceName: "", acceptPlain: true };
 
+/** Asks the server, and gives what was found and warned of. */
+async function discover(zone: Zone | undefined, more: Partial<typeof DOMAIN> = {}) {
+  await using server = await nameServer(zone);
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (text: string) => warnings.push(text) };
+  const options = { noProgressMs: 30_000, resolver: server.resolver, log };
+  return { found: await discoverEndpoints({ ...DOMAIN, ...more }, options), warnings };
+}
+
 test("discoverEndpoints() takes TLS first, then priority, then weight", async () => {
-  await using server = await nameServer(ZONE);
-  const found = await discoverEndpoints(DOMAIN, {
-    noProgressMs: 30_000,
-    resolver: server.resolver,
-  });
-  assert.deepEqual(found, {
-    endpoints: [
-      "https://etcd-0.example.com:2390",
-      "https://etcd-1.example.com:2379",
-      "https://etcd-2.example.com:2379",
-      "http://old.example.com:2379",
-    ],
-    ignored: [],
-  });
+  const { found, warnings } = await discover(ZONE);
+  assert.deepEqual(found, [
+    "https://etcd-0.example.com:2390",
+    "https://etcd-1.example.com:2379",
+    "https://etcd-2.example.com:2379",
+    "http://old.example.com:2379",
+  ]);
+  assert.deepEqual(warnings, []);
 });
 
 test("discoverEndpoints() leaves out and names what has no TLS", async () => {
-  await using server = await nameServer(ZONE);
-  const found = await discoverEndpoints(
-    { ...DOMAIN, acceptPlain: false },
-    { noProgressMs: 30_000, resolver: server.resolver },
-  );
-  assert.equal(found.endpoints.length, 3);
-  assert.deepEqual(found.ignored, ["http://old.example.com:2379"]);
+  const { found, warnings } = await discover(ZONE, { acceptPlain: false });
+  assert.equal(found.length, 3);
+  assert.match(warnings.join(), /http:\/\/old.example.com:2379" is left out/);
+  const plainOnly = { "_etcd-client._tcp.example.com": ZONE["_etcd-client._tcp.example.com"]! };
+  await assert.rejects(discover(plainOnly, { acceptPlain: false }), /none of them has TLS/);
 });
 
 test("discoverEndpoints() puts the service name behind the service", async () => {
-  await using server = await nameServer(ZONE);
-  const found = await discoverEndpoints(
-    { ...DOMAIN, serviceName: "blue" },
-    { noProgressMs: 30_000, resolver: server.resolver },
-  );
-  assert.deepEqual(found.endpoints, ["https://blue.example.com:1"]);
+  const { found } = await discover(ZONE, { serviceName: "blue" });
+  assert.deepEqual(found, ["https://blue.example.com:1"]);
 });
 
 test("discoverEndpoints() says which domain has no records", async () => {
-  await using server = await nameServer({});
   await assert.rejects(
-    discoverEndpoints(DOMAIN, { noProgressMs: 30_000, resolver: server.resolver }),
+    discover({}),
     (error) =>
       error instanceof HoldfastError &&
       error.code === "connection-failed" &&
@@ -117,7 +114,7 @@ test("discoverEndpoints() says which domain has no records", async () => {
 test("discoverEndpoints() gives up on silent name servers", async () => {
   await using server = await nameServer(undefined);
   await assert.rejects(
-    discoverEndpoints(DOMAIN, { noProgressMs: 50, resolver: server.resolver }),
+    discoverEndpoints(DOMAIN, { noProgressMs: 50, resolver: server.resolver, log: silentLog }),
     /no answer within 0.05 s/,
   );
 });
@@ -128,6 +125,7 @@ test("discoverEndpoints() stops when it is told to", async () => {
   const found = discoverEndpoints(DOMAIN, {
     noProgressMs: 30_000,
     resolver: server.resolver,
+    log: silentLog,
     signal: stop.signal,
   });
   stop.abort(new Error("enough"));

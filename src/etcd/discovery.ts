@@ -1,6 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import type { SrvRecord } from "node:dns";
 import { HoldfastError } from "../errors.ts";
+import type { Log } from "../io/log.ts";
 import { createPatience, unlessAborted } from "../io/patience.ts";
 
 /** Where to find a cluster's endpoints in the DNS. */
@@ -16,27 +17,23 @@ export interface DiscoveryOptions {
   /** How long the name servers may stay silent. */
   readonly noProgressMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Hears of endpoints that are not used. */
+  readonly log: Log;
   /** Asks the system's name servers when left out. */
   readonly resolver?: Pick<Resolver, "resolveSrv" | "cancel">;
 }
 
-export interface Discovered {
-  /** `https://host:port` first, then `http://host:port`; by priority and weight among each. */
-  readonly endpoints: readonly string[];
-  /** Found, but without TLS, and so not to be used. */
-  readonly ignored: readonly string[];
-}
-
 /**
- * The endpoints that the SRV records _etcd-client-ssl._tcp and _etcd-client._tcp of a domain name.
- * Throws "connection-failed" when neither can be found.
+ * The endpoints that the SRV records _etcd-client-ssl._tcp and _etcd-client._tcp of a domain name: `https://host:port`
+ * first, then `http://host:port`; by priority and weight among each. Throws "connection-failed" when there are none,
+ * or none that may be used.
  */
 export async function discoverEndpoints(
   discovery: Discovery,
   options: DiscoveryOptions,
-): Promise<Discovered> {
+): Promise<string[]> {
   const { domain, serviceName, acceptPlain } = discovery;
-  const { noProgressMs, signal: outer, resolver = new Resolver() } = options;
+  const { noProgressMs, signal: outer, log, resolver = new Resolver() } = options;
   const suffix = serviceName === "" ? "" : `-${serviceName}`;
   const late = () => notFound(domain, `no answer within ${noProgressMs / 1000} s`);
   using patience = createPatience(noProgressMs, outer, late);
@@ -53,10 +50,11 @@ export async function discoverEndpoints(
   );
   if (secure.status === "rejected" && plain.status === "rejected")
     throw notFound(domain, (secure.reason as Error).message);
-  const found = { secure: urls("https", secure), plain: urls("http", plain) };
-  return acceptPlain
-    ? { endpoints: [...found.secure, ...found.plain], ignored: [] }
-    : { endpoints: found.secure, ignored: found.plain };
+  const [safe, unsafe] = [urls("https", secure), urls("http", plain)];
+  if (acceptPlain) return [...safe, ...unsafe];
+  if (safe.length === 0) throw notFound(domain, `none of them has TLS (${unsafe.join(", ")})`);
+  for (const url of unsafe) log.warn(`the endpoint "${url}" is left out: it has no TLS`);
+  return safe;
 }
 
 function urls(scheme: string, answer: PromiseSettledResult<SrvRecord[]>): string[] {

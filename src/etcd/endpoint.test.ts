@@ -19,8 +19,9 @@ const GOOD = [
 
 for (const [text, target, certificateName, transport] of GOOD) {
   test(`parseEndpoint() reads ${JSON.stringify(text)}`, () => {
-    const { address, ...rest } = parseEndpoint(text);
+    const { address, authority, ...rest } = parseEndpoint(text);
     assert.deepEqual(rest, { text: text.trim(), target, certificateName, transport });
+    assert.equal(authority, target.startsWith("dns:") ? target.slice(4) : "localhost");
     const place = "path" in address ? address.path : `${address.host}:${address.port}`;
     assert.equal(target.replace(/^(dns:|unix:\/\/(?=\/)|unix:)/, "").replace(/[[\]]/g, ""), place);
   });

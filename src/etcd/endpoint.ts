@@ -8,6 +8,8 @@ export interface Endpoint {
   readonly text: string;
   /** The same for the gRPC library. */
   readonly target: string;
+  /** The same as a server is told it: `host:port`. */
+  readonly authority: string;
   /** The same for sockets. */
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
   /** The name or address that the server's certificate has to hold for. */
@@ -47,25 +49,22 @@ export function parseEndpoint(given: string): Endpoint {
 function socketEndpoint(text: string, path: string, transport: Endpoint["transport"]): Endpoint {
   if (path === "") throw unusable(text, "the path of the socket is missing");
   const target = path.startsWith("/") ? `unix://${path}` : `unix:${path}`;
-  return { text, target, address: { path }, certificateName: basename(path), transport };
+  const authority = "localhost";
+  return { text, target, authority, address: { path }, certificateName: basename(path), transport };
 }
 
-function networkEndpoint(
-  text: string,
-  authority: string,
-  transport: Endpoint["transport"],
-): Endpoint {
+function networkEndpoint(text: string, given: string, transport: Endpoint["transport"]): Endpoint {
   const [, bracketed, name, port] =
-    /^(?:\[([^\]]+)\]|([^:@/?#\s[\]]+))(?::(\d{1,5}))?$/.exec(authority) ?? [];
+    /^(?:\[([^\]]+)\]|([^:@/?#\s[\]]+))(?::(\d{1,5}))?$/.exec(given) ?? [];
   const host = bracketed ?? name;
-  if (host === undefined) throw unusable(text, reasonAgainst(authority));
+  if (host === undefined) throw unusable(text, reasonAgainst(given));
   if (bracketed !== undefined && isIP(bracketed) !== 6)
     throw unusable(text, `"${bracketed}" is not an IPv6 address`);
   const address = { host, port: port === undefined ? DEFAULT_PORT : Number(port) };
   if (address.port < 1 || address.port > 65535)
     throw unusable(text, `there is no port ${address.port}`);
-  const target = `dns:${bracketed === undefined ? host : `[${host}]`}:${address.port}`;
-  return { text, target, address, certificateName: host, transport };
+  const authority = `${bracketed === undefined ? host : `[${host}]`}:${address.port}`;
+  return { text, target: `dns:${authority}`, authority, address, certificateName: host, transport };
 }
 
 function reasonAgainst(authority: string): string {

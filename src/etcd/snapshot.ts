@@ -1,61 +1,67 @@
-import { bytesText } from "../format/bytes.ts";
 import type { ByteSource } from "../io/source.ts";
+import type { ChunkStream } from "./chunk-stream.ts";
 import type { CallOptions, Connection } from "./connection.ts";
 import { Maintenance } from "./gen/etcdserverpb/rpc_pb.ts";
-import type { MessageStream } from "./message-stream.ts";
-import { decodeSnapshotMessage } from "./snapshot-message.ts";
+import { SnapshotDecoder } from "./snapshot-decoder.ts";
 
 /** A snapshot on its way: the database as of the moment of the call, then 32 bytes of SHA-256 over it. */
 export interface SnapshotStream extends ByteSource, Disposable {
   /** The database and its trailer, as the server announced them. */
   readonly sizeHint: number;
-  /** The storage version; "" before 3.6 and after a downgrade. */
+  /** The storage version, known when all has come; "" before 3.6 and after a downgrade. */
   readonly storageVersion: string;
 }
 
 const TRAILER_BYTES = 32;
-const NOTHING = new Uint8Array(0);
 
 /**
  * Asks a member for its snapshot; resolves with the first bytes, so that a refusal is known before anything is
  * written. While it is read, etcd cannot reuse pages of its database: read fast, and dispose of it.
  */
-export async function openSnapshot(
+export function openSnapshot(
   connection: Connection,
   options: CallOptions = {},
 ): Promise<SnapshotStream> {
-  const { first, stream } = await connection.serverStream(
-    Maintenance.method.snapshot,
-    NOTHING,
-    options,
-  );
-  try {
-    const { blob, remainingBytes, version } = decodeSnapshotMessage(first ?? NOTHING);
+  return connection.bulk(Maintenance.method.snapshot, options, async (body) => {
+    const decoder = new SnapshotDecoder();
+    const rest = await beginBlob(body, decoder);
+    const sizeHint = decoder.blobLeft + decoder.remainingBytes + TRAILER_BYTES;
     return {
-      sizeHint: blob.length + remainingBytes + TRAILER_BYTES,
-      storageVersion: bytesText(version),
-      read: blobReader(stream, blob),
-      [Symbol.dispose]: () => stream[Symbol.dispose](),
+      sizeHint,
+      get storageVersion() {
+        return decoder.version;
+      },
+      read: blobReader(body, decoder, rest),
+      [Symbol.dispose]: () => body[Symbol.dispose](),
     };
-  } catch (error) {
-    stream[Symbol.dispose]();
-    throw error;
-  }
+  });
 }
 
-/** Fills what it is given, but for the last time: a promise for every message would cost more than its bytes. */
-function blobReader(stream: MessageStream, first: Uint8Array): ByteSource["read"] {
-  let rest = first;
+/** Reads up to the first byte of the first blob; gives what has arrived from there on. */
+async function beginBlob(body: ChunkStream, decoder: SnapshotDecoder): Promise<Uint8Array> {
+  let rest: Uint8Array = new Uint8Array(0);
+  const hasBegun = await body.read((piece) => {
+    rest = piece.subarray(decoder.take(piece));
+    return decoder.blobLeft === 0;
+  });
+  if (!hasBegun) decoder.end();
+  return rest;
+}
+
+/** Fills what it is given, but for the last time. */
+function blobReader(
+  body: ChunkStream,
+  decoder: SnapshotDecoder,
+  arrived: Uint8Array,
+): ByteSource["read"] {
+  let rest = arrived;
   return async (into) => {
-    let filled = 0;
-    const take = (blob: Uint8Array): boolean => {
-      const taken = Math.min(blob.length, into.length - filled);
-      into.set(taken === blob.length ? blob : blob.subarray(0, taken), filled);
-      filled += taken;
-      rest = blob.subarray(taken);
-      return filled < into.length;
+    decoder.into(into);
+    const take = (piece: Uint8Array): boolean => {
+      rest = piece.subarray(decoder.take(piece));
+      return decoder.filled < into.length;
     };
-    if (take(rest)) await stream.read((message) => take(decodeSnapshotMessage(message).blob));
-    return filled;
+    if (take(rest) && !(await body.read(take))) decoder.end();
+    return decoder.filled;
   };
 }

@@ -7,11 +7,16 @@ import { concatBytes } from "./bytes.ts";
 
 export interface Field {
   readonly number: number;
+  /** VARINT, BYTES, or one of the two fixed kinds. */
+  readonly wire: number;
   /** The value of a varint field, unsigned 64 bits; 0n for other kinds. */
   readonly varint: bigint;
   /** The content of a length-delimited field (a view); empty for other kinds. */
   readonly bytes: Uint8Array;
 }
+
+export const VARINT = 0;
+export const BYTES = 2;
 
 const NOTHING = new Uint8Array(0);
 
@@ -34,16 +39,16 @@ export function* readFields(message: Uint8Array): Generator<Field> {
     if (number < 1 || number > 0x1fffffff)
       throw malformed(`field number ${number}`, at, message.length);
     const wire = Number(tag & 7n);
-    if (wire === 0) yield { number, varint: varint(), bytes: NOTHING };
+    if (wire === VARINT) yield { number, wire, varint: varint(), bytes: NOTHING };
     else if (wire === 1 || wire === 5) {
       at += wire === 1 ? 8 : 4;
       if (at > message.length) throw malformed("a fixed field is cut off", at, message.length);
-      yield { number, varint: 0n, bytes: NOTHING };
-    } else if (wire === 2) {
+      yield { number, wire, varint: 0n, bytes: NOTHING };
+    } else if (wire === BYTES) {
       const length = varint();
       if (length > BigInt(message.length - at))
         throw malformed(`field ${number} claims ${length} bytes`, at, message.length);
-      yield { number, varint: 0n, bytes: message.subarray(at, at + Number(length)) };
+      yield { number, wire, varint: 0n, bytes: message.subarray(at, at + Number(length)) };
       at += Number(length);
     } else throw malformed(`wire type ${wire}`, at, message.length);
   }

@@ -1,5 +1,6 @@
 import type { Meta } from "../format/bbolt/meta.ts";
 import { toHex } from "../format/bytes.ts";
+import { isVersion } from "../format/mvcc/records.ts";
 import type { Crc32c } from "../format/crc32c.ts";
 import type { Finding } from "../format/finding.ts";
 import { readBuckets, statusHash } from "./buckets.ts";
@@ -49,6 +50,7 @@ export function concludeReport(
     leaves,
     compactRevision: contents.compactRevision,
     headRevision: revision,
+    history,
     crc32c,
   };
   const dbSize = meta.pages * meta.pageSize;
@@ -68,7 +70,7 @@ export function concludeReport(
       revision: history.lastRevision,
       totalKey: history.liveKeys,
       totalSize: dbSize,
-      version: printableVersion(contents.storageVersion),
+      version: isVersion(contents.storageVersion) ? contents.storageVersion : "",
     },
     revision,
     compactRevision: contents.compactRevision,
@@ -184,9 +186,4 @@ function warnOfState(contents: Contents, findings: Findings): void {
 
 function highest(...revisions: readonly bigint[]): bigint {
   return revisions.reduce((a, b) => (a > b ? a : b));
-}
-
-/** etcdutl prints a storage version only when it is a semantic version. */
-function printableVersion(version: string): string {
-  return /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.test(version) ? version : "";
 }

@@ -1,12 +1,15 @@
-import { bytesText, u64be } from "../format/bytes.ts";
+import { bytesText, toHex, u64be } from "../format/bytes.ts";
 import {
   decodeAlarm,
   decodeCompactionMark,
   decodeDowngrade,
   decodeMember,
   decodeNumber,
-  isLease,
-  isMessage,
+  decodeLeaseId,
+  decodeUserRoles,
+  isMemberKey,
+  isRole,
+  isVersion,
 } from "../format/mvcc/records.ts";
 import type { Candidates } from "./candidates.ts";
 import { elementsOf, isBucket, type BucketLeaves } from "./buckets.ts";
@@ -64,12 +67,12 @@ export function readContents(
     consistentIndex: number(meta, "consistent_index", "meta", findings),
     term: number(meta, "term", "meta", findings),
     storageVersion: bytesText(meta.get("storageVersion") ?? NONE),
-    clusterVersion: bytesText(cluster.get("clusterVersion") ?? NONE),
-    downgrade: decodeDowngrade(cluster.get("downgrade") ?? NONE),
+    clusterVersion: clusterVersion(cluster, findings),
+    downgrade: downgradeTarget(cluster, findings),
     leases: readLeases(records("lease"), findings),
     auth: readAuth(records("auth"), records("authUsers"), records("authRoles"), findings),
     alarms: records("alarm").flatMap(([key]) => checked("alarm", decodeAlarm(key), findings)),
-    members: records("members").flatMap(([, value]) => readMember(value, findings)),
+    members: readMembers(records("members"), records("members_removed"), findings),
   };
 }
 
@@ -131,12 +134,51 @@ function checked<T extends object>(bucket: string, value: T | string, findings: 
 }
 
 /** A restore writes the members anew, so that a bad record is no reason to refuse. */
-function readMember(value: Uint8Array, findings: Findings): Member[] {
-  const member = decodeMember(value);
-  if (typeof member !== "string") return [member];
-  const text = `a record of bucket "members" cannot be read: ${member}`;
-  findings.add("member-invalid", { bucket: "members" }, text);
-  return [];
+function readMembers(
+  members: readonly Record[],
+  removed: readonly Record[],
+  findings: Findings,
+): Member[] {
+  for (const [bucket, records] of [
+    ["members", members],
+    ["members_removed", removed],
+  ] as const)
+    for (const [key] of records)
+      if (!isMemberKey(key))
+        findings.add(
+          "member-invalid",
+          { bucket, key: toHex(key) },
+          `the key ${toHex(key)} of bucket "${bucket}" is no member id`,
+        );
+  return members.flatMap(([key, value]) => {
+    const member = decodeMember(value);
+    if (typeof member !== "string") return [member];
+    const text = `a record of bucket "members" cannot be read: ${member}`;
+    findings.add("member-invalid", { bucket: "members", key: toHex(key) }, text);
+    return [];
+  });
+}
+
+function clusterVersion(cluster: Map<string, Uint8Array>, findings: Findings): string {
+  const value = cluster.get("clusterVersion");
+  if (value === undefined) return "";
+  const version = bytesText(value);
+  if (!isVersion(version))
+    findings.add(
+      "record-invalid",
+      { bucket: "cluster" },
+      `cluster/clusterVersion is no version: "${version}"`,
+    );
+  return version;
+}
+
+/** "" when no downgrade is in progress. */
+function downgradeTarget(cluster: Map<string, Uint8Array>, findings: Findings): string {
+  const value = cluster.get("downgrade");
+  if (value === undefined) return "";
+  for (const { enabled, target } of checked("cluster", decodeDowngrade(value), findings))
+    if (enabled) return target;
+  return "";
 }
 
 function compactionMark(meta: Map<string, Uint8Array>, name: string, findings: Findings): bigint {
@@ -166,11 +208,19 @@ function number(
 function readLeases(records: readonly Record[], findings: Findings): Set<bigint> {
   const leases = new Set<bigint>();
   for (const [key, value] of records) {
-    const isSound = key.length === 8 && isLease(value);
-    checked("lease", isSound ? { key } : "it is no id with a Lease message", findings);
-    if (isSound) leases.add(BigInt.asIntN(64, u64be(key, 0)));
+    for (const { id } of checked("lease", lease(value), findings)) {
+      leases.add(id);
+      if (key.length === 8 && BigInt.asIntN(64, u64be(key, 0)) === id) continue;
+      const text = `lease ${BigInt.asUintN(64, id).toString(16)} lies under key ${toHex(key)}: it could not be revoked`;
+      findings.add("lease-misplaced", { bucket: "lease", key: toHex(key) }, text);
+    }
   }
   return leases;
+}
+
+function lease(value: Uint8Array): { id: bigint } | string {
+  const id = decodeLeaseId(value);
+  return typeof id === "string" ? id : { id };
 }
 
 function readAuth(
@@ -180,20 +230,30 @@ function readAuth(
   findings: Findings,
 ): AuthState {
   const settings = textMap(auth);
-  for (const [bucket, records] of [
-    ["authUsers", users],
-    ["authRoles", roles],
-  ] as const)
-    for (const [key, value] of records)
-      checked(
-        bucket,
-        isMessage(value) ? { key } : `the value of "${bytesText(key)}" is no message`,
-        findings,
-      );
+  const granted = new Set(
+    users.flatMap(([, value]) => checked("authUsers", decodeUserRoles(value), findings).flat()),
+  );
+  for (const [key, value] of roles) {
+    if (isRole(value)) continue;
+    const name = bytesText(key);
+    const text = `the role "${name}" cannot be read: its value is no Role message`;
+    // A server reads at boot what its users have; others only when they are asked for.
+    const severity = granted.has(name) ? "error" : "warning";
+    findings.add("record-invalid", { bucket: "authRoles" }, text, severity);
+  }
   return {
     enabled: settings.get("authEnabled")?.[0] === 1,
-    revision: number(settings, "authRevision", "auth", findings),
+    revision: authRevision(settings, findings),
     users: users.map(([key]) => bytesText(key)),
     roles: roles.map(([key]) => bytesText(key)),
   };
+}
+
+/** Unlike index and term it stays as it is, and a server panics when it is too short. */
+function authRevision(settings: Map<string, Uint8Array>, findings: Findings): bigint {
+  const length = settings.get("authRevision")?.length ?? 8;
+  if (length >= 8) return number(settings, "authRevision", "auth", findings);
+  const text = `auth/authRevision cannot be read: found ${length} bytes, wanted 8`;
+  findings.add("record-invalid", { bucket: "auth" }, text);
+  return 0n;
 }

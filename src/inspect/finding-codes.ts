@@ -22,6 +22,11 @@ export const FINDINGS = {
     meaning:
       "One of the two meta pages is not valid and the other is used, as etcd does. Expected in a file that was copied while a server wrote it.",
   },
+  "meta-header": {
+    severity: "warning",
+    meaning:
+      "The header of a meta page is wrong, its content is not. Servers and restores write it anew; etcdutl's status stops at it.",
+  },
   truncated: {
     severity: "error",
     meaning: "The file ends before its last page.",
@@ -75,6 +80,7 @@ export const FINDINGS = {
   },
   "freelist-invalid": {
     severity: "error",
+    except: "a warning for a page behind the last",
     meaning:
       "The list of free pages does not agree with the pages in use: a page is on it twice, is in use as well, or is neither.",
   },
@@ -122,14 +128,20 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "A key is attached to a lease that is not there: it would never expire.",
   },
+  "lease-misplaced": {
+    severity: "warning",
+    meaning: "A lease's record lies under another key than its id: it could not be revoked.",
+  },
   "record-invalid": {
     severity: "error",
+    except: "a warning for a role that no user has",
     meaning:
-      "A record of a small bucket (lease, alarm, auth, meta) cannot be read. Servers panic on most of them.",
+      "A record of a small bucket (lease, alarm, auth, cluster, meta) cannot be read: a server panics when it starts.",
   },
   "member-invalid": {
     severity: "warning",
-    meaning: "A record of the members cannot be read. A restore writes them anew.",
+    meaning:
+      "A record of the members, or of the removed ones, cannot be read. A restore writes them anew; etcdutl's stops at the key of one.",
   },
   "number-invalid": {
     severity: "warning",

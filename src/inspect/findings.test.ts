@@ -1,7 +1,7 @@
 /** Every finding: what provokes it, and what comes near and does not. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asIs, changed } from "../../test/support/finding-case.ts";
+import { asIs, changed, holding } from "../../test/support/finding-case.ts";
 import { codesOf, inspected, reportOf } from "../../test/support/inspected.ts";
 import { leaf, PAGE_CASES, secondLeaf } from "../../test/support/page-findings.ts";
 import { put, row, ROW_CASES, rows } from "../../test/support/row-findings.ts";
@@ -66,6 +66,17 @@ test("twenty findings of a code are listed, the others are counted; errors come 
   assert.equal(listed.length, 21);
   assert.equal(listed.at(-1)!.message, "and 30 more");
   assert.equal(report.findings[0]!.code, "row-key");
+});
+
+test("a row that cannot be read has no name, also where no other can be read either", async () => {
+  const only = holding({ key: [row(put(5n).key, textBytes("no message"))] });
+  assert.deepEqual(
+    (await reportOf(only.bytes)).findings.map(({ message }) => message),
+    [
+      "the value of revision 5 is no KeyValue: a server would not start",
+      "revision 5: wanted revision 2 change 0 here",
+    ],
+  );
 });
 
 test("damage in the rows does not stop the hashes of the rest", async () => {

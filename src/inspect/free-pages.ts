@@ -1,5 +1,6 @@
 import type { Meta } from "../format/bbolt/meta.ts";
 import type { Findings } from "./findings.ts";
+import { PageSet } from "./page-set.ts";
 import type { Tree } from "./tree.ts";
 
 /**
@@ -13,26 +14,34 @@ export function checkFreelist(
   findings: Findings,
 ): void {
   if (meta.freelist === undefined) return;
+  const free = ids && readIds(meta, ids, tree, findings);
+  // Only now: that it names its own pages is no matter, they are free as soon as it is written anew.
   tree.enterFreelist(meta.freelist);
-  if (ids === undefined) return;
-  const free = new Set<number>();
-  for (const page of ids) {
-    const where = { page, offset: page * meta.pageSize };
-    if (page < 2 || page >= meta.pages)
-      findings.add(
-        "freelist-invalid",
-        { page: meta.freelist },
-        `the freelist names page ${page}, wanted 2 to ${meta.pages - 1}`,
-      );
-    else if (free.has(page))
-      findings.add("freelist-invalid", where, `page ${page} is on the freelist twice`);
-    else if (tree.isReached(page))
-      findings.add("freelist-invalid", where, `page ${page} is on the freelist, but in use`);
-    free.add(page);
-  }
-  for (let page = 2; page < meta.pages && tree.hasRead(page); page++) {
+  if (free === undefined) return;
+  for (let page = 2; page < meta.pages && page < tree.pagesRead; page++) {
     if (free.has(page) || tree.isReached(page)) continue;
     const where = { page, offset: page * meta.pageSize };
     findings.add("freelist-invalid", where, `page ${page} is neither in use nor on the freelist`);
   }
+}
+
+function readIds(meta: Meta, ids: readonly number[], tree: Tree, findings: Findings): PageSet {
+  const free = new PageSet(tree.pagesRead);
+  for (const page of ids) {
+    const problem =
+      page < 2 || page >= meta.pages
+        ? `there are pages 2 to ${meta.pages - 1}`
+        : free.has(page)
+          ? "it is there twice"
+          : tree.isReached(page)
+            ? "it is in use"
+            : undefined;
+    free.add(page);
+    if (problem === undefined) continue;
+    const text = `the freelist names page ${page}, but ${problem}`;
+    // bbolt's own check does not mind a page that is not there, nor do servers: they write the list anew.
+    const severity = page >= meta.pages ? "warning" : "error";
+    findings.add("freelist-invalid", { page: meta.freelist! }, text, severity);
+  }
+  return free;
 }

@@ -3,6 +3,8 @@ import { textBytes } from "../format/bytes.ts";
 import type { Crc32c } from "../format/crc32c.ts";
 import { appendLeafCrc } from "./buckets.ts";
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
+import { isRow } from "./element-key.ts";
+import { KEY_RECORD, type History } from "./history.ts";
 import type { HashKV } from "./report.ts";
 
 /** What a HashKV is computed over. */
@@ -13,6 +15,8 @@ export interface HashScope {
   /** -1n when nothing was compacted. */
   readonly compactRevision: bigint;
   readonly headRevision: bigint;
+  /** Of all rows, up to the head. */
+  readonly history: History;
   readonly crc32c: Crc32c;
 }
 
@@ -33,7 +37,10 @@ export function hashKV(scope: HashScope, revision = scope.headRevision): HashKV 
       "revision-in-future",
       `required revision ${revision} is a future revision: the head is ${scope.headRevision}`,
     );
-  const latest = newestRows(scope, revision);
+  const latest = revision === scope.headRevision ? undefined : newestRows(scope, revision);
+  const newest = (key: number): number =>
+    latest === undefined ? scope.history.byKey.get(key, KEY_RECORD.LATEST) : latest.rows[key]!;
+  const isEmpty = latest === undefined ? scope.history.liveKeys === 0 : latest.isEmpty;
   const limit = new RevisionLimit(candidates, revision);
   const compacted = new RevisionLimit(candidates, compactRevision);
   const keep = (index: number): boolean => {
@@ -42,15 +49,32 @@ export function hashKV(scope: HashScope, revision = scope.headRevision): HashKV 
     const kind = candidates.elements.get(index, ELEMENT.KIND) & KIND.MASK;
     if (kind === KIND.TOMBSTONE && compacted.isAt(index)) return false;
     const key = candidates.elements.get(index, ELEMENT.KEY);
-    return latest.none || latest.rows[key] === index + 1;
+    return isEmpty || (kind === KIND.PUT && newest(key) === index + 1);
   };
   let crc = scope.crc32c(textBytes("key"), 0);
-  for (const run of scope.leaves) crc = appendLeafCrc(candidates, crc, run, keep);
+  for (const run of scope.leaves) {
+    const isKeptWhole = isBetween(candidates, run, compacted, limit);
+    crc = appendLeafCrc(candidates, crc, run, isKeptWhole ? undefined : keep);
+  }
   return { hash: crc, revision, compactRevision };
 }
 
+/** Whether a leaf's rows are all above one revision and not above another: they ascend, as the tree walk has found. */
+function isBetween(
+  { runs, elements }: Candidates,
+  run: number,
+  above: RevisionLimit,
+  upTo: RevisionLimit,
+): boolean {
+  const first = runs.get(run, RUN.FIRST);
+  const count = runs.get(run, RUN.COUNT);
+  return (
+    count > 0 && isRow(elements, first) && !above.covers(first) && upTo.covers(first + count - 1)
+  );
+}
+
 /** Per key its newest row up to `revision`, where that is a put (element + 1, else 0). */
-function newestRows(scope: HashScope, revision: bigint): { rows: Uint32Array; none: boolean } {
+function newestRows(scope: HashScope, revision: bigint): { rows: Uint32Array; isEmpty: boolean } {
   const { candidates } = scope;
   const { runs, elements } = candidates;
   const limit = new RevisionLimit(candidates, revision);
@@ -68,7 +92,7 @@ function newestRows(scope: HashScope, revision: bigint): { rows: Uint32Array; no
       rows[key] = isPut ? index + 1 : 0;
     }
   }
-  return { rows, none: kept === 0 };
+  return { rows, isEmpty: kept === 0 };
 }
 
 /** Compares rows' main revisions with a fixed one, without a bigint a row. */

@@ -18,6 +18,8 @@ export interface History {
   readonly lastRevision: bigint;
   /** Per user key, see KEY_RECORD. */
   readonly byKey: WordTable;
+  /** Per user key the bytes of its rows, keys and values. */
+  readonly bytesByKey: Float64Array;
 }
 
 export const KEY_RECORD = {
@@ -45,6 +47,7 @@ class HistoryReader {
   readonly #findings: Findings;
   readonly #pageSize: number;
   readonly #byKey = new WordTable(2);
+  readonly #bytesByKey: Float64Array;
   readonly #compactHi: number;
   readonly #compactLo: number;
   #rows = 0;
@@ -60,6 +63,7 @@ class HistoryReader {
     this.#findings = findings;
     this.#pageSize = pageSize;
     this.#byKey.reserve(candidates.keys.length);
+    this.#bytesByKey = new Float64Array(candidates.keys.length);
     const compact = contents.compactRevision < 0n ? 0n : contents.compactRevision;
     this.#compactHi = Number(compact >> 32n);
     this.#compactLo = Number(compact & 0xffffffffn);
@@ -85,6 +89,7 @@ class HistoryReader {
       tombstones: this.#tombstones,
       lastRevision: int64(this.#lastHi, this.#lastLo),
       byKey: this.#byKey,
+      bytesByKey: this.#bytesByKey,
     };
   }
 
@@ -108,6 +113,7 @@ class HistoryReader {
       this.#warn("row-version", index, "a deletion of a key that does not exist");
     this.#byKey.set(key, KEY_RECORD.LATEST, index + 1);
     this.#byKey.set(key, KEY_RECORD.ROWS, this.#byKey.get(key, KEY_RECORD.ROWS) + 1);
+    this.#bytesByKey[key]! += elements.get(index, ELEMENT.SIZE);
   }
 
   #isPut(index: number): boolean {
@@ -200,9 +206,10 @@ class HistoryReader {
 
   #warn(code: FindingCode, index: number, text: string): void {
     const { keys, elements } = this.#candidates;
-    const name = keys.text(elements.get(index, ELEMENT.KEY));
-    const revision = mainRevision(this.#candidates.elements, index);
-    this.#findings.add(code, this.#where(index), `revision ${revision} of "${name}": ${text}`);
+    const revision = mainRevision(elements, index);
+    const isReadable = (elements.get(index, ELEMENT.KIND) & KIND.UNREADABLE) === 0;
+    const name = isReadable ? ` of "${keys.text(elements.get(index, ELEMENT.KEY))}"` : "";
+    this.#findings.add(code, this.#where(index), `revision ${revision}${name}: ${text}`);
   }
 
   #refuseValue(index: number, kind: number): void {

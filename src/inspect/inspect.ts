@@ -1,4 +1,5 @@
 import { decodeMeta, readMeta, type Meta } from "../format/bbolt/meta.ts";
+import { META, pageFlags, pageId } from "../format/bbolt/page.ts";
 import { fastCrc32c } from "../io/crc32c.ts";
 import { unlessAborted } from "../io/patience.ts";
 import { randomUint32 } from "../io/random.ts";
@@ -31,7 +32,7 @@ export interface Inspection {
   hashKV(revision?: bigint, compactRevision?: bigint): HashKV;
 }
 
-export const TRAILER_BYTES = 32;
+const TRAILER_BYTES = 32;
 
 /**
  * Reads a snapshot once, in file order, and learns all there is to know of it. Damage never throws: it is in the
@@ -98,16 +99,21 @@ class Pass {
     for (const page of [0, 1]) this.#noteMeta(bytes, page, this.#meta.pageSize);
   }
 
-  /** One meta is enough to open the file; the other may be stale or torn where a server was writing. */
+  /**
+   * One meta is enough to open the file; the other may be stale or torn where a server was writing. The page's header is
+   * of no use to anybody, but etcdutl's status stops at a wrong one.
+   */
   #noteMeta(bytes: Uint8Array, page: number, pageSize: number): void {
-    const meta = decodeMeta(bytes, page * pageSize);
-    if (typeof meta !== "string") return;
-    const where = { page, offset: page * pageSize };
-    this.#findings.add(
-      "meta-torn",
-      where,
-      `meta page ${page} is not valid, the other is used: ${meta}`,
-    );
+    const offset = page * pageSize;
+    const meta = decodeMeta(bytes, offset);
+    const where = { page, offset };
+    if (typeof meta === "string") {
+      const text = `meta page ${page} is not valid, the other is used: ${meta}`;
+      this.#findings.add("meta-torn", where, text);
+    } else if (pageId(bytes, offset) !== page || pageFlags(bytes, offset) !== META) {
+      const text = `the header of meta page ${page} is not that of a meta page`;
+      this.#findings.add("meta-header", where, text);
+    }
   }
 
   #readPages(piece: Piece): Uint8Array {

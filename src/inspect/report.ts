@@ -46,9 +46,9 @@ export interface Report {
   readonly downgrade: string;
   readonly consistentIndex: bigint;
   readonly term: bigint;
-  /** Live keys by prefix (for Kubernetes: by resource), most bytes first. */
+  /** Live keys by prefix (for Kubernetes: by resource), most bytes first; a thousand at most, shorter ones where there would be more. */
   readonly prefixes: readonly Usage[];
-  /** Live keys of Kubernetes by namespace, most bytes first. */
+  /** Live keys of Kubernetes by namespace, most bytes first; a thousand at most. */
   readonly namespaces: readonly Usage[];
   /** The largest rows, largest first. */
   readonly largest: readonly LargeObject[];

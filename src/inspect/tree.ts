@@ -4,6 +4,7 @@ import { BRANCH_ELEMENT, FAULT, NOT_CONTIGUOUS, PAGE, RUN, type Candidates } fro
 import type { FindingCode } from "./finding-codes.ts";
 import type { Findings } from "./findings.ts";
 import { compareKeys, keyHex } from "./element-key.ts";
+import { PageSet } from "./page-set.ts";
 import { REASON } from "./scan.ts";
 
 /** A branch whose children are being visited, and the branch elements its own keys must lie between. */
@@ -26,33 +27,28 @@ export class Tree {
   readonly #candidates: Candidates;
   readonly #meta: Meta;
   readonly #findings: Findings;
-  readonly #reached: Uint8Array;
+  readonly #reached: PageSet;
   #reachedPages = 0;
+  /** Pages that were there at all. */
+  readonly pagesRead: number;
 
   /** @param pagesRead whole pages that were there: the file may be cut short */
   constructor(candidates: Candidates, meta: Meta, pagesRead: number, findings: Findings) {
     this.#candidates = candidates;
     this.#meta = meta;
     this.#findings = findings;
-    this.#reached = new Uint8Array(Math.ceil(pagesRead / 8));
-    this.#pagesRead = pagesRead;
+    this.#reached = new PageSet(pagesRead);
+    this.pagesRead = pagesRead;
     this.#reach(0, 2);
   }
-
-  readonly #pagesRead: number;
 
   /** Pages in use: metas, freelist, and every page of every tree walked so far. */
   get reachedPages(): number {
     return this.#reachedPages;
   }
 
-  /** Whether the page was there at all. */
-  hasRead(page: number): boolean {
-    return page < this.#pagesRead;
-  }
-
   isReached(page: number): boolean {
-    return page < this.#pagesRead && (this.#reached[page >>> 3]! & (1 << (page & 7))) !== 0;
+    return this.#reached.has(page);
   }
 
   /** The leaf runs of the tree under `root`, in key order, as far as they can be reached. */
@@ -102,7 +98,7 @@ export class Tree {
   #problemOf(page: number, wanted: number): { code: FindingCode; text: string } | undefined {
     if (page < 2 || page >= this.#meta.pages)
       return { code: "page-out-of-bounds", text: `wanted 2 to ${this.#meta.pages - 1}` };
-    if (page >= this.#pagesRead)
+    if (page >= this.pagesRead)
       return { code: "page-missing", text: "it is behind the end of the file" };
     const state = this.#candidates.pages.get(page, PAGE.RUN);
     if (state === 0 || state >= FAULT) return { code: "page-invalid", text: this.#faultText(page) };
@@ -123,10 +119,10 @@ export class Tree {
    * overlap by the thousand cost no more than the pages there are.
    */
   #reach(page: number, count: number): number | undefined {
-    const end = Math.min(page + count, this.#pagesRead);
+    const end = Math.min(page + count, this.pagesRead);
     for (let id = page; id < end; id++) {
       if (this.isReached(id)) return id;
-      this.#reached[id >>> 3]! |= 1 << (id & 7);
+      this.#reached.add(id);
       this.#reachedPages++;
     }
     return undefined;

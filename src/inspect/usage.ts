@@ -1,5 +1,6 @@
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
 import { KEY_RECORD, type History } from "./history.ts";
+import type { KeyTable } from "./keys.ts";
 import type { LargeObject, RevisedKey, Usage } from "./report.ts";
 import { mainRevision } from "./element-key.ts";
 
@@ -19,26 +20,44 @@ export function readUsage(
   leaves: readonly number[],
   history: History,
 ): UsageReport {
-  const directories = addUpDirectories(candidates, leaves, history);
-  const prefixes = new Map<string, Sum>();
-  const namespaces = new Map<string, Sum>();
-  for (let directory = 0; directory < directories.rows.length; directory++) {
-    const sum: Sum = {
-      keys: directories.keys[directory]!,
-      rows: directories.rows[directory]!,
-      bytes: directories.bytes[directory]!,
-    };
-    if (sum.rows === 0) continue;
-    const place = placeOf(candidates.keys.directoryText(directory));
-    add(prefixes, place.prefix, sum);
-    if (place.namespace !== undefined) add(namespaces, place.namespace, sum);
-  }
+  const directories = addUpDirectories(candidates, history);
   return {
-    prefixes: ranked(prefixes),
-    namespaces: ranked(namespaces),
+    ...readPlaces(candidates.keys, directories),
     largest: largestRows(candidates, leaves),
     mostRevised: mostRevisedKeys(candidates, history),
   };
+}
+
+/** More prefixes tell nobody anything: then shorter ones do. */
+const MOST_PREFIXES = 1000;
+/** Of the namespaces, those with the most bytes. */
+const MOST_NAMESPACES = 1000;
+
+function readPlaces(
+  keys: KeyTable,
+  directories: DirectorySums,
+): Pick<UsageReport, "prefixes" | "namespaces"> {
+  for (let depth = DEEPEST; ; depth--) {
+    const prefixes = new Map<string, Sum>();
+    const namespaces = new Map<string, Sum>();
+    for (let directory = 0; directory < directories.rows.length; directory++) {
+      const sum: Sum = {
+        keys: directories.keys[directory]!,
+        rows: directories.rows[directory]!,
+        bytes: directories.bytes[directory]!,
+      };
+      if (sum.rows === 0) continue;
+      const place = placeOf(keys.directoryText(directory), depth);
+      add(prefixes, place.prefix, sum);
+      if (prefixes.size > MOST_PREFIXES) break;
+      if (place.namespace !== undefined) add(namespaces, place.namespace, sum);
+    }
+    if (prefixes.size <= MOST_PREFIXES)
+      return {
+        prefixes: ranked(prefixes),
+        namespaces: ranked(namespaces).slice(0, MOST_NAMESPACES),
+      };
+  }
 }
 
 interface Sum {
@@ -47,26 +66,24 @@ interface Sum {
   bytes: number;
 }
 
-function addUpDirectories(candidates: Candidates, leaves: readonly number[], history: History) {
-  const { runs, elements, keys } = candidates;
+interface DirectorySums {
+  readonly keys: Float64Array;
+  readonly rows: Float64Array;
+  readonly bytes: Float64Array;
+}
+
+function addUpDirectories(candidates: Candidates, history: History): DirectorySums {
+  const { elements, keys } = candidates;
+  const live = new Float64Array(keys.directories);
   const rows = new Float64Array(keys.directories);
   const bytes = new Float64Array(keys.directories);
-  for (const run of leaves) {
-    const first = runs.get(run, RUN.FIRST);
-    const end = first + runs.get(run, RUN.COUNT);
-    for (let index = first; index < end; index++) {
-      const kind = elements.get(index, ELEMENT.KIND);
-      if ((kind & KIND.MASK) > KIND.TOMBSTONE || (kind & KIND.UNREADABLE) !== 0) continue;
-      const directory = keys.directoryOf(elements.get(index, ELEMENT.KEY));
-      rows[directory]! += 1;
-      bytes[directory]! += elements.get(index, ELEMENT.SIZE);
-    }
-  }
-  const live = new Float64Array(keys.directories);
   for (let key = 0; key < history.byKey.length; key++) {
+    const directory = keys.directoryOf(key);
+    rows[directory]! += history.byKey.get(key, KEY_RECORD.ROWS);
+    bytes[directory]! += history.bytesByKey[key]!;
     const latest = history.byKey.get(key, KEY_RECORD.LATEST) - 1;
     if (latest >= 0 && (elements.get(latest, ELEMENT.KIND) & KIND.MASK) === KIND.PUT)
-      live[keys.directoryOf(key)]! += 1;
+      live[directory]! += 1;
   }
   return { keys: live, rows, bytes };
 }
@@ -93,20 +110,29 @@ const KUBERNETES_ROOTS = new Set(["registry", "kubernetes.io", "openshift.io"]);
 /** Resources that Kubernetes keeps one level deeper. */
 const TWO_LEVELS = new Set(["services"]);
 
+/** The most names in a prefix. */
+const DEEPEST = 3;
+
 /**
  * The prefix (for Kubernetes: the resource) and namespace of a directory. `/registry/pods/default/` is `/registry/pods`
  * in `default`; custom resources have their group between: `/registry/example.com/widgets/default/`.
+ *
+ * @param deepest names in a prefix at most
  */
-export function placeOf(directory: string): { prefix: string; namespace: string | undefined } {
+export function placeOf(
+  directory: string,
+  deepest = DEEPEST,
+): { prefix: string; namespace: string | undefined } {
   const parts = directory.split("/");
   const start = directory.startsWith("/") ? 1 : 0;
   const names = parts.slice(start, -1);
   const head = start === 1 ? "/" : "";
-  if (!KUBERNETES_ROOTS.has(names[0] ?? ""))
-    return { prefix: head + names.slice(0, 2).join("/"), namespace: undefined };
+  const prefixOf = (depth: number): string =>
+    head + names.slice(0, Math.min(depth, deepest)).join("/");
+  if (!KUBERNETES_ROOTS.has(names[0] ?? "")) return { prefix: prefixOf(2), namespace: undefined };
   const resource = names[1] ?? "";
   const depth = resource.includes(".") || TWO_LEVELS.has(resource) ? 3 : 2;
-  return { prefix: head + names.slice(0, depth).join("/"), namespace: names[depth] };
+  return { prefix: prefixOf(depth), namespace: names[depth] };
 }
 
 function largestRows(candidates: Candidates, leaves: readonly number[]): LargeObject[] {

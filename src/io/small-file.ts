@@ -8,5 +8,5 @@ export async function readSmallFile(path: string): Promise<Uint8Array> {
   await using file = await open(path, "r");
   const { size } = await file.stat();
   if (size > LIMIT_BYTES) throw new RangeError(`${size} bytes are too many`);
-  return file.readFile();
+  return await file.readFile();
 }

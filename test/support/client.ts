@@ -180,7 +180,7 @@ function find(message: Uint8Array, number: number): Field | undefined {
 }
 
 /** A field of a message, or its zero. */
-function field(message: Uint8Array, number: number): Omit<Field, "number"> {
+function field(message: Uint8Array, number: number): Pick<Field, "varint" | "bytes"> {
   return find(message, number) ?? { varint: 0n, bytes: NOTHING };
 }
 

@@ -89,7 +89,16 @@ export const PAGE_CASES = {
   },
   "meta-torn": {
     provoke: [changed((f) => f.fill(9, 0, PAGE)), changed((f) => f.fill(9, PAGE, 2 * PAGE))],
-    near: [asIs, changed((f) => f.fill(9, 80, PAGE)), changed((f) => f.fill(9, 0, 16))],
+    near: [asIs, changed((f) => f.fill(9, 80, PAGE)), changed((f) => putPageNumber(f, 0, 9))],
+  },
+  "meta-header": {
+    provoke: [
+      changed((f) => putPageNumber(f, 0, 1)),
+      changed((f) => putPageNumber(f, PAGE, 2 ** 32 + 1)),
+      changed((f) => putU16le(f, 8, LEAF)),
+      changed((f) => putU16le(f, PAGE + 8, 0)),
+    ],
+    near: [asIs, changed((f) => putU16le(f, 10, 7)), changed((f) => f.fill(9, 80, PAGE))],
   },
   truncated: {
     provoke: [
@@ -201,11 +210,14 @@ export const PAGE_CASES = {
       withFreelist(([a, b]) => [a!, b!]),
       withFreelist(([a, b, c]) => [a!, b!, b!, c!]),
       withFreelist((free) => [leaf / PAGE, ...free]),
-      withFreelist((free, freelist) => [freelist, ...free]),
       withFreelist((free) => [1, ...free]),
-      withFreelist((free) => [...free, 2 ** 33]),
+      { ...withFreelist((free) => [...free, 2 ** 33]), severity: "warning" },
     ],
-    near: [withFreelist((free) => free), withFreelist((free) => free.toReversed())],
+    near: [
+      withFreelist((free) => free),
+      withFreelist((free) => free.toReversed()),
+      withFreelist((free, freelist) => [freelist, ...free]),
+    ],
   },
   "root-entry": {
     provoke: [

@@ -32,6 +32,11 @@ export const put = (
 });
 export const row = (key: Uint8Array, value = put(402n).value): Entry => ({ key, value });
 
+/** A user that has a role "r". */
+const [READER] = entries([
+  "u",
+  concatBytes([bytesField(1, textBytes("u")), bytesField(3, textBytes("r"))]),
+]) as [Entry];
 const alarm = concatBytes([varintField(1, MEMBER_ID), varintField(2, 1)]);
 const without = (entry: string): Entry[] =>
   metaRecords(history()).filter(({ key }) => !Buffer.from(key).equals(Buffer.from(entry)));
@@ -144,15 +149,37 @@ export const ROW_CASES = {
       }),
     ],
   },
-  "record-invalid": {
+  "lease-misplaced": {
     provoke: [
       holding({ lease: [{ ...leaseRecord(1n), key: new Uint8Array(7) }] }),
+      holding({ lease: [{ ...leaseRecord(1n), key: u64beBytes(2n) }] }),
+    ],
+    near: [holding({ lease: [leaseRecord(1n), leaseRecord(-1n)] })],
+  },
+  "record-invalid": {
+    provoke: [
+      holding({ lease: entries([u64beBytes(1n), bytesField(1, new Uint8Array(0))]) }),
+      { ...holding({ authRoles: entries(["unused", "no message"]) }), severity: "warning" },
       holding({ lease: entries([u64beBytes(1n), "no message"]) }),
       holding({ alarm: entries(["no message", ""]) }),
       holding({ authUsers: entries(["root", "no message"]) }),
-      holding({ authRoles: entries(["root", Uint8Array.of(0x0a)]) }),
+      holding({
+        authUsers: [READER],
+        authRoles: entries(["r", Uint8Array.of(0x0a)]),
+      }),
+      holding({
+        authUsers: [READER],
+        authRoles: entries(["r", bytesField(2, varintField(2, 1))]),
+      }),
+      holding({ authUsers: entries(["u", bytesField(4, bytesField(1, new Uint8Array(0)))]) }),
       holding(meta(["finishedCompactRev", compactionMark(3n).subarray(1)])),
       holding(meta(["scheduledCompactRev", "no mark at all..."])),
+      holding({ auth: entries(["authRevision", new Uint8Array(7)]) }),
+      holding({ cluster: entries(["clusterVersion", "3.p.0"]) }),
+      holding({ cluster: entries(["clusterVersion", ""]) }),
+      holding({ cluster: entries(["downgrade", "no JSON"]) }),
+      holding({ cluster: entries(["downgrade", '{"enabled":1}']) }),
+      holding({ cluster: entries(["downgrade", '{"target-version":"soon","enabled":true}']) }),
     ],
     near: [
       holding({
@@ -168,10 +195,12 @@ export const ROW_CASES = {
       holding({ members: entries(["1", "no JSON"]) }),
       holding({ members: entries(["1", '{"name":"m"}']) }),
       holding({ members: entries(["1", "null"]) }),
+      holding({ members: entries(["zz", '{"id":1}']) }),
+      holding({ members_removed: entries(["12345678123456781", "removed"]) }),
     ],
     near: [
       asIs,
-      holding({ members: [] }),
+      holding({ members: [], members_removed: entries(["8e9e05c52164694d", "removed"]) }),
       holding({ members: entries(["1", '{"id":18446744073709551615}']) }),
     ],
   },
@@ -179,7 +208,7 @@ export const ROW_CASES = {
     provoke: [
       holding(meta(["consistent_index", "short"])),
       holding(meta(["term", new Uint8Array(9)])),
-      holding({ auth: entries(["authRevision", ""]) }),
+      holding({ auth: entries(["authRevision", new Uint8Array(9)]) }),
     ],
     near: [asIs, holding({ meta: without("term"), auth: [] })],
   },
@@ -197,7 +226,7 @@ export const ROW_CASES = {
     ],
     near: [
       holding({ cluster: entries(["downgrade", '{"target-version":"3.5.0","enabled":false}']) }),
-      holding({ cluster: entries(["downgrade", "no JSON"]) }),
+      holding({ cluster: entries(["downgrade", '{"target-version":"","enabled":false}']) }),
     ],
   },
   "compaction-unfinished": {

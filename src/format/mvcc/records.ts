@@ -10,7 +10,7 @@
  * ```
  */
 import { bytesText, u64be } from "../bytes.ts";
-import { readFields } from "../protobuf.ts";
+import { BYTES, readFields, VARINT, type Field } from "../protobuf.ts";
 import { decodeRevision } from "./revision.ts";
 
 export interface StoredMember {
@@ -26,33 +26,60 @@ export interface StoredAlarm {
   readonly alarm: string;
 }
 
-/** Whether a lease row's value can be read by a server, which panics where it cannot. */
-export function isLease(value: Uint8Array): boolean {
-  return isMessage(value);
+/** What a message has to look like for a server to read it: the wire type of each field that it knows, or a message's own. */
+interface Shape {
+  readonly [field: number]: number | Shape;
 }
 
-/** Whether the bytes are a protobuf message at all. */
-export function isMessage(bytes: Uint8Array): boolean {
+const LEASE: Shape = { 1: VARINT, 2: VARINT, 3: VARINT };
+const ALARM_MEMBER: Shape = { 1: VARINT, 2: VARINT };
+const USER: Shape = { 1: BYTES, 2: BYTES, 3: BYTES, 4: { 1: VARINT } };
+const ROLE: Shape = { 1: BYTES, 2: { 1: VARINT, 2: BYTES, 3: BYTES } };
+
+/** The fields of a message of this shape, fields that nobody knows included; undefined where a server would panic. */
+function fieldsOf(message: Uint8Array, shape: Shape): Field[] | undefined {
   try {
-    for (const _field of readFields(bytes));
-    return true;
+    const fields = [...readFields(message)];
+    return fields.every((field) => fits(field, shape[field.number])) ? fields : undefined;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+function fits({ wire, bytes }: Field, wanted: Shape[number] | undefined): boolean {
+  if (wanted === undefined) return true;
+  if (typeof wanted === "number") return wire === wanted;
+  return wire === BYTES && fieldsOf(bytes, wanted) !== undefined;
+}
+
+/** The id in a lease's row: servers read it from the value, not from the key. Signed. */
+export function decodeLeaseId(value: Uint8Array): bigint | string {
+  const fields = fieldsOf(value, LEASE);
+  if (fields === undefined) return "its value is no Lease message";
+  return BigInt.asIntN(64, fields.findLast(({ number }) => number === 1)?.varint ?? 0n);
+}
+
+/** The roles of a user, by name. */
+export function decodeUserRoles(value: Uint8Array): string[] | string {
+  const fields = fieldsOf(value, USER);
+  if (fields === undefined) return "its value is no User message";
+  return fields.flatMap(({ number, bytes }) => (number === 3 ? [bytesText(bytes)] : []));
+}
+
+/** Whether a role's row can be read. */
+export function isRole(value: Uint8Array): boolean {
+  return fieldsOf(value, ROLE) !== undefined;
 }
 
 const ALARMS = ["NONE", "NOSPACE", "CORRUPT"];
 
 /** An alarm from its row's key. */
 export function decodeAlarm(key: Uint8Array): StoredAlarm | string {
-  if (!isMessage(key)) return "its key is no AlarmMember message";
-  let memberId = 0n;
-  let alarm = 0n;
-  for (const { number, varint } of readFields(key)) {
-    if (number === 1) memberId = varint;
-    if (number === 2) alarm = varint;
-  }
-  return { memberId, alarm: ALARMS[Number(alarm)] ?? String(alarm) };
+  const fields = fieldsOf(key, ALARM_MEMBER);
+  if (fields === undefined) return "its key is no AlarmMember message";
+  const last = (wanted: number): bigint =>
+    fields.findLast(({ number }) => number === wanted)?.varint ?? 0n;
+  return { memberId: last(1), alarm: ALARMS[Number(last(2))] ?? String(last(2)) };
 }
 
 /** A member from its row's JSON. Ids are unsigned 64-bit numbers there: read from the text, never as a float. */
@@ -80,14 +107,36 @@ function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
 
-/** The target version of a downgrade in progress; "" when none is. */
-export function decodeDowngrade(value: Uint8Array): string {
+/** A downgrade that was asked for. */
+export interface StoredDowngrade {
+  readonly enabled: boolean;
+  readonly target: string;
+}
+
+/** The record of a downgrade, as a server insists on it. */
+export function decodeDowngrade(value: Uint8Array): StoredDowngrade | string {
+  let json: unknown;
   try {
-    const json = JSON.parse(bytesText(value)) as { enabled?: unknown; "target-version"?: unknown };
-    return json.enabled === true ? String(json["target-version"]) : "";
+    json = JSON.parse(bytesText(value));
   } catch {
-    return "";
+    return "its value is no JSON";
   }
+  if (typeof json !== "object" || json === null) return "its value is no JSON object";
+  const { enabled = false, "target-version": target = "" } = json as Record<string, unknown>;
+  if (typeof enabled !== "boolean" || typeof target !== "string")
+    return "its JSON has other fields than a downgrade";
+  if (enabled && !isVersion(target)) return `its target is no version: "${target}"`;
+  return { enabled, target };
+}
+
+/** Whether a text is a semantic version as etcd reads it: three numbers, then maybe a pre-release and a build. */
+export function isVersion(text: string): boolean {
+  return /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.test(text);
+}
+
+/** Whether the key of a member, or of a removed one, is an id: unsigned 64 bits, hexadecimal. */
+export function isMemberKey(key: Uint8Array): boolean {
+  return /^[0-9a-fA-F]{1,16}$/.test(bytesText(key));
 }
 
 /** The main revision of a compaction mark. */

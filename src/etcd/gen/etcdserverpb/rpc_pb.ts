@@ -1631,7 +1631,7 @@ export const SnapshotRequestSchema: GenMessage<SnapshotRequest> = /*@__PURE__*/
   messageDesc(file_etcdserverpb_rpc, 46);
 
 /**
- * Not decoded by generated code: see src/etcd/snapshot-message.ts.
+ * Not decoded by generated code: see src/etcd/snapshot-decoder.ts.
  *
  * @generated from message etcdserverpb.SnapshotResponse
  */
