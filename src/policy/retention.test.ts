@@ -229,17 +229,16 @@ test("rules that keep nothing are known as such", () => {
   assert.equal(keepsSomething({ last: 0, yearly: 1 }), true);
 });
 
-const backup = fc
-  .record({
-    lineage: fc.integer({ min: 1, max: 3 }),
-    revision: fc.bigInt({ min: 1n, max: 30n }),
-    time: fc.integer({ min: 0, max: 24 * 500 }).map((hours) => NOW - hours * HOUR),
-    size: fc.constantFrom(100, 400, 800, 1000, 2000),
-    isPinned: fc.boolean(),
-    locked: fc.option(fc.constant("until then"), { nil: undefined }),
-    proven: fc.constantFrom("contents", "stored", undefined),
-  })
-  .map((one) => ({ ...one, replacedBy: undefined }));
+const backup = fc.record({
+  lineage: fc.integer({ min: 1, max: 3 }),
+  revision: fc.bigInt({ min: 1n, max: 30n }),
+  time: fc.integer({ min: 0, max: 24 * 500 }).map((hours) => NOW - hours * HOUR),
+  size: fc.constantFrom(100, 400, 800, 1000, 2000),
+  isPinned: fc.boolean(),
+  locked: fc.option(fc.constant("until then"), { nil: undefined }),
+  proven: fc.constantFrom("contents", "stored", undefined),
+  replacedBy: fc.constant(undefined),
+});
 const history = fc
   .array(backup, { maxLength: 40 })
   .map((all): Recoverable[] => all.map((one, at) => ({ ...one, id: `b${at}` })));

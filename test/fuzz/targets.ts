@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { Option } from "commander";
 import { fromGoFlags } from "../../src/cli/arguments.ts";
 import { parseDuration } from "../../src/cli/duration.ts";
-import { reportDocument, reportText } from "../../src/cli/report-text.ts";
+import { reportDocument } from "../../src/inspect/report-document.ts";
+import { reportText } from "../../src/cli/report-text.ts";
 import { parseEndpoint } from "../../src/etcd/endpoint.ts";
 import { SnapshotDecoder } from "../../src/etcd/snapshot-decoder.ts";
 import { freelistCount, freelistFits, freelistId } from "../../src/format/bbolt/freelist.ts";
@@ -129,6 +130,7 @@ export const TARGETS: readonly Target[] = [
         members: [MEMBER],
         bump: chance.pick([0n, 1_000_000_000n]),
         target,
+        drop: chance.pick([[], ["alarms", "downgrade"]] as const),
       });
       const size = database.meta.pages * database.meta.pageSize;
       const patched = patchDatabase(readAtOf(input), size, edits);
