@@ -216,6 +216,19 @@ test("age and we refuse the same: post-quantum beside others, a stranger's ident
   });
 });
 
+test("the passphrase of a key is not asked for where it would not help", async () => {
+  const sealed = await collect(
+    seal(inPieces(NOISE), await recipientsOf("ed25519.pub"), { signal }),
+  );
+  const files = await Promise.all(["locked-ed25519", "locked-rsa"].map(keyFile));
+  const unasked = await parseIdentities(files, async () =>
+    assert.fail("a passphrase was asked for"),
+  );
+  await assert.rejects(collect(open(inPieces(sealed), unasked, { signal })), {
+    code: "no-identity-matches",
+  });
+});
+
 test("an identity that we make is one for age", async () => {
   const { identity, recipient } = await generateIdentity();
   await writeFile(folder.file("ours"), identity);

@@ -1,4 +1,5 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
+import { acceptFindingOption } from "./accept-finding.ts";
 import { addConnectionFlags, clusterSettings } from "./connection-flags.ts";
 import type { Context, Progress } from "./context.ts";
 import { addHelpSections } from "./help.ts";
@@ -46,16 +47,6 @@ export function backupCommand(context: Context): Command {
   addTransferLimits(command);
   addConnectionFlags(command);
   return addHelpSections(command, { examples: EXAMPLES, failures: FAILURES });
-}
-
-/** `--accept-finding`. */
-export function acceptFindingOption(): Option {
-  return new Option(
-    "--accept-finding <code>",
-    "go on in spite of findings of this code, at your own risk; may be repeated",
-  )
-    .argParser((code: string, before: readonly string[]) => [...before, code])
-    .default([], "none");
 }
 
 const EXAMPLES = [

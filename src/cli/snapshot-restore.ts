@@ -6,6 +6,7 @@ import type { Context } from "./context.ts";
 import { addHelpSections } from "./help.ts";
 import { tellRestored } from "./restore-summary.ts";
 import { openSnapshot } from "./snapshot-file.ts";
+import { parseTargetVersion } from "./target-version-flag.ts";
 
 interface Flags {
   readonly name: string;
@@ -132,13 +133,6 @@ const UINT64_END = 1n << 64n;
 function parseUint64(text: string): bigint {
   if (/^\d{1,20}$/.test(text) && BigInt(text) < UINT64_END) return BigInt(text);
   throw new InvalidArgumentError("It is no unsigned 64-bit number.");
-}
-
-function parseTargetVersion(text: string): TargetVersion {
-  const [, minor] = /^v?(\d+\.\d+)(?:\.\d+)?$/.exec(text) ?? [];
-  const known = TARGET_VERSIONS.find((version) => version === minor);
-  if (known !== undefined) return known;
-  throw new InvalidArgumentError(`Known are ${TARGET_VERSIONS.join(", ")}.`);
 }
 
 /** Nothing but what etcdutl does. */

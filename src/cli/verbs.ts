@@ -81,6 +81,16 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./backup.ts")).backupCommand,
   },
   {
+    words: ["restore"],
+    summary: "make data dirs from a backup: planned, proven, safe for Kubernetes",
+    load: async () => (await import("./restore.ts")).restoreCommand,
+  },
+  {
+    words: ["cat"],
+    summary: "write the plain snapshot of a backup to standard output",
+    load: async () => (await import("./cat.ts")).catCommand,
+  },
+  {
     words: ["list"],
     summary: "list the backups of a cluster, newest first, and when each was last proven",
     load: async () => (await import("./list.ts")).listCommand,

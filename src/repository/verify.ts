@@ -189,7 +189,7 @@ async function requireContents(
 }
 
 /** Throws "backup-damaged" where the snapshot is another than the manifest says, "snapshot-damaged" for new errors in it. */
-function requireFacts(manifest: Manifest, report: Report): void {
+export function requireFacts(manifest: Manifest, report: Report): void {
   const facts = snapshotFacts(report);
   const said = [
     ["bytes", facts.snapshot.size, manifest.snapshot.size],

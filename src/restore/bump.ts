@@ -48,7 +48,9 @@ export function chooseBump(revision: bigint, seen: SeenRevisions, nowMs: number)
       { hint: "give --bump-revision N or --exact-revision; see where such a revision comes from" },
     );
   const past =
-    highest > revision ? `past ${highest}, the highest on record, ` : "the highest on record, ";
+    highest > revision
+      ? `past ${highest}, the highest on record, `
+      : "nothing higher is on record, ";
   const reason =
     headroom === LEAST_HEADROOM
       ? `${past}and ${grouped(headroom)} for what came after it, the least there is`

@@ -8,7 +8,7 @@ import {
 } from "@azure/storage-blob";
 import { explainAzure, type Doing } from "./azblob-failure.ts";
 import { StoreFailure } from "./failure.ts";
-import { createHttp, withProgress, type Http } from "./http.ts";
+import { createHttp, createProgress, type Http } from "./http.ts";
 import { retry } from "./retry.ts";
 import type { DriverTools, StoreLocation } from "./store.ts";
 
@@ -62,10 +62,11 @@ export async function openContainer(
     prefix: prefix.length === 0 ? "" : `${prefix.join("/")}/`,
     tier: parameters.get("storageClass"),
     call,
-    insist: (doing, signal, request) =>
-      retry({ what: `${doing.what} in ${location.url}`, signal, ...tools }, (attempt) =>
-        withProgress(attempt.moved, () => call(doing, attempt.signal, request)),
-      ),
+    insist(doing, signal, request) {
+      const progress = createProgress();
+      const how = { what: `${doing.what} in ${location.url}`, signal, ...tools };
+      return retry(how, (attempt) => progress(attempt, () => call(doing, attempt.signal, request)));
+    },
     [Symbol.dispose]: () => http[Symbol.dispose](),
   };
 }

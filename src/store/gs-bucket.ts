@@ -3,7 +3,7 @@ import { Storage } from "@google-cloud/storage";
 import type { IncomingMessage } from "node:http";
 import { StoreFailure } from "./failure.ts";
 import { explainAnswer, explainGoogle, noCredentials, textOf, type Doing } from "./gs-failure.ts";
-import { createHttp, withProgress } from "./http.ts";
+import { createHttp, createProgress } from "./http.ts";
 import { retry } from "./retry.ts";
 import type { DriverTools, StoreLocation } from "./store.ts";
 
@@ -77,10 +77,11 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
     storageClass: parameters.get("storageClass"),
     open,
     call,
-    insist: (doing, signal, ask) =>
-      retry({ what: `${doing.what} in ${location.url}`, signal, ...tools }, (attempt) =>
-        withProgress(attempt.moved, () => call(doing, attempt.signal, ask)),
-      ),
+    insist(doing, signal, ask) {
+      const progress = createProgress();
+      const how = { what: `${doing.what} in ${location.url}`, signal, ...tools };
+      return retry(how, (attempt) => progress(attempt, () => call(doing, attempt.signal, ask)));
+    },
     [Symbol.dispose]: () => http[Symbol.dispose](),
   };
 }

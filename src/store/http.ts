@@ -10,6 +10,7 @@ import { Agent as TlsAgent, request as requestTls } from "node:https";
 import { getCACertificates } from "node:tls";
 import { readSmallFile } from "../io/small-file.ts";
 import { StoreFailure } from "./failure.ts";
+import type { Attempt } from "./retry.ts";
 import type { StoreLocation } from "./store.ts";
 
 export interface HttpCall {
@@ -30,9 +31,20 @@ const PIECE = 256 << 10;
 
 const progress = new AsyncLocalStorage<() => void>();
 
-/** `moved` is called whenever bytes of a request of `work` came or went. */
-export function withProgress<T>(moved: () => void, work: () => Promise<T>): Promise<T> {
-  return progress.run(moved, work);
+/**
+ * For the attempts of one request: tells them that bytes of `work` come and go. What goes for the second time, after a
+ * failure, is no progress; a service that always fails at the end would be tried for ever otherwise.
+ */
+export function createProgress(): <T>(attempt: Attempt, work: () => Promise<T>) => Promise<T> {
+  let furthest = 0;
+  return (attempt, work) => {
+    let at = 0;
+    return progress.run(() => {
+      if (++at <= furthest) return attempt.moves();
+      furthest = at;
+      attempt.moved();
+    }, work);
+  };
 }
 
 /** Connections as `caFile`, `proxy` and the environment of a store want them. Throws "store-misconfigured". */

@@ -29,8 +29,10 @@ const LONGEST_PAUSE_MS = 20_000;
 export interface Attempt {
   /** Aborted with the caller's, and when nothing moves for `stallMs`. An attempt really has to stop then. */
   readonly signal: AbortSignal;
-  /** Something moved: bytes came or went. */
+  /** Something moved: bytes came or went that did not before. */
   moved(): void;
+  /** Something moves, but again only: it does not stall, and gets no further either. */
+  moves(): void;
 }
 
 export interface RetryOptions {
@@ -59,7 +61,9 @@ export async function retry<T>(
       patience.start();
     };
     try {
-      return await unlessAborted(attempt({ signal: patience.signal, moved }), patience.signal);
+      const { signal } = patience;
+      const moves = (): void => patience.start();
+      return await unlessAborted(attempt({ signal, moved, moves }), signal);
     } catch (error) {
       await pace.failed(error);
     }

@@ -8,7 +8,7 @@ import {
 import { now } from "../io/clock.ts";
 import { readSmallFile } from "../io/small-file.ts";
 import { StoreFailure } from "./failure.ts";
-import { createHttp, withProgress, type Http } from "./http.ts";
+import { createHttp, createProgress, type Http } from "./http.ts";
 import { retry } from "./retry.ts";
 import { explainS3, type Doing } from "./s3-failure.ts";
 import type { DriverTools, StoreLocation } from "./store.ts";
@@ -73,10 +73,13 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
       ...lock?.(),
     }),
     call,
-    insist: (doing, signal, request) =>
-      retry({ what: `${doing.what} in ${location.url}`, signal, ...tools }, (attempt) =>
-        withProgress(attempt.moved, () => probed(doing, attempt.signal, request)),
-      ),
+    insist(doing, signal, request) {
+      const progress = createProgress();
+      const how = { what: `${doing.what} in ${location.url}`, signal, ...tools };
+      return retry(how, (attempt) =>
+        progress(attempt, () => probed(doing, attempt.signal, request)),
+      );
+    },
     [Symbol.dispose]() {
       client.destroy();
       http[Symbol.dispose]();

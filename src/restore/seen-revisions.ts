@@ -1,0 +1,63 @@
+/** What a repository tells of the revisions that clients may have seen. */
+import { loadBackups, type ListedBackup, type Listing } from "../repository/catalog.ts";
+import type { Repository } from "../repository/repository.ts";
+import type { Trust } from "../repository/trust.ts";
+import type { Waiting } from "../store/store.ts";
+import type { SeenRevisions } from "./bump.ts";
+
+/** So many backups of the newest lineage are looked at for the rate. */
+const RECENT = 12;
+/** In each older lineage so many that do not count are passed over. */
+const PATIENCE = 12;
+/** Older lineages than so many have lower revisions than any bump adds. */
+const LINEAGES = 24;
+/** Closer ones say more about the clock than about the cluster. */
+const LEAST_INTERVAL_MS = 10_000;
+
+export interface SeenOptions extends Waiting {
+  /** Only what it vouches for counts; without it everything whose manifest can be read. */
+  readonly trust: Trust | undefined;
+}
+
+/** undefined where nothing counts. Reads a few manifests of each lineage. */
+export async function seenRevisions(
+  repository: Repository,
+  { backups }: Listing,
+  options: SeenOptions,
+): Promise<SeenRevisions | undefined> {
+  const lineages = [...Map.groupBy(backups, ({ lineage }) => lineage).values()].slice(0, LINEAGES);
+  const [newest = [], ...older] = lineages;
+  const recent = await counted(repository, newest.slice(0, RECENT), options);
+  const tops = [...recent];
+  for (const lineage of older)
+    tops.push(...(await counted(repository, lineage.slice(0, PATIENCE), options)));
+  if (tops.length === 0) return undefined;
+  return {
+    highest: tops.reduce((most, { revision }) => (revision > most ? revision : most), 0n),
+    timeMs: Math.max(...tops.map(({ time }) => time)),
+    ratePerSecond: highestRate(recent),
+  };
+}
+
+async function counted(
+  repository: Repository,
+  names: readonly ListedBackup[],
+  options: SeenOptions,
+): Promise<ListedBackup[]> {
+  const found: ListedBackup[] = [];
+  for await (const { name, problem } of loadBackups(repository, names, options))
+    if (problem === undefined) found.push(name);
+  return found;
+}
+
+/** Revisions a second between neighbours, the most of all. */
+function highestRate(newestFirst: readonly ListedBackup[]): number {
+  let rate = 0;
+  for (const [at, newer] of newestFirst.entries()) {
+    const older = newestFirst[at + 1];
+    if (older === undefined || newer.time - older.time < LEAST_INTERVAL_MS) continue;
+    const seconds = (newer.time - older.time) / 1000;
+    rate = Math.max(rate, Number(newer.revision - older.revision) / seconds);
+  }
+  return rate;
+}
