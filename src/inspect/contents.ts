@@ -55,7 +55,8 @@ export function readContents(
   buckets: readonly BucketLeaves[],
   findings: Findings,
 ): Contents {
-  const records = (name: string): Record[] => recordsOf(candidates, buckets, name, findings);
+  const records = (name: string): Iterable<Record> =>
+    recordsOf(candidates, buckets, name, findings);
   checkNames(buckets, findings);
   const meta = textMap(records("meta"));
   const cluster = textMap(records("cluster"));
@@ -71,8 +72,8 @@ export function readContents(
     downgrade: downgradeTarget(cluster, findings),
     leases: readLeases(records("lease"), findings),
     auth: readAuth(records("auth"), records("authUsers"), records("authRoles"), findings),
-    alarms: records("alarm").flatMap(([key]) => checked("alarm", decodeAlarm(key), findings)),
-    members: readMembers(records("members"), records("members_removed"), findings),
+    alarms: [...records("alarm")].flatMap(([key]) => checked("alarm", decodeAlarm(key), findings)),
+    members: readMembers([...records("members")], records("members_removed"), findings),
   };
 }
 
@@ -94,20 +95,20 @@ function checkNames(buckets: readonly BucketLeaves[], findings: Findings): void 
     findings.add("bucket-unknown", { bucket }, `no etcd server has a bucket "${bucket}"`);
 }
 
-function recordsOf(
+/** One after the other: there can be as many leases as keys. */
+function* recordsOf(
   candidates: Candidates,
   buckets: readonly BucketLeaves[],
   name: string,
   findings: Findings,
-): Record[] {
+): Generator<Record> {
   const leaves = buckets.find((bucket) => bucket.name === name)?.leaves ?? [];
-  const records: Record[] = [];
   for (const run of leaves) {
     for (const index of elementsOf(candidates, run)) {
       if (isBucket(candidates, index)) continue; // a finding of its own
       const key = candidates.keptKey(index);
       const value = candidates.keptValue(index);
-      if (key !== undefined && value !== undefined) records.push([key, value.bytes]);
+      if (key !== undefined && value !== undefined) yield [key, value.bytes];
       else
         findings.add(
           "not-examined",
@@ -116,11 +117,10 @@ function recordsOf(
         );
     }
   }
-  return records;
 }
 
-function textMap(records: readonly Record[]): Map<string, Uint8Array> {
-  return new Map(records.map(([key, value]) => [bytesText(key), value]));
+function textMap(records: Iterable<Record>): Map<string, Uint8Array> {
+  return new Map(Array.from(records, ([key, value]) => [bytesText(key), value]));
 }
 
 function checked<T extends object>(bucket: string, value: T | string, findings: Findings): T[] {
@@ -136,7 +136,7 @@ function checked<T extends object>(bucket: string, value: T | string, findings: 
 /** A restore writes the members anew, so that a bad record is no reason to refuse. */
 function readMembers(
   members: readonly Record[],
-  removed: readonly Record[],
+  removed: Iterable<Record>,
   findings: Findings,
 ): Member[] {
   for (const [bucket, records] of [
@@ -205,7 +205,7 @@ function number(
   return 0n;
 }
 
-function readLeases(records: readonly Record[], findings: Findings): Set<bigint> {
+function readLeases(records: Iterable<Record>, findings: Findings): Set<bigint> {
   const leases = new Set<bigint>();
   for (const [key, value] of records) {
     for (const { id } of checked("lease", lease(value), findings)) {
@@ -224,18 +224,23 @@ function lease(value: Uint8Array): { id: bigint } | string {
 }
 
 function readAuth(
-  auth: readonly Record[],
-  users: readonly Record[],
-  roles: readonly Record[],
+  auth: Iterable<Record>,
+  users: Iterable<Record>,
+  roles: Iterable<Record>,
   findings: Findings,
 ): AuthState {
   const settings = textMap(auth);
-  const granted = new Set(
-    users.flatMap(([, value]) => checked("authUsers", decodeUserRoles(value), findings).flat()),
-  );
+  const [userNames, roleNames]: [string[], string[]] = [[], []];
+  const granted = new Set<string>();
+  for (const [key, value] of users) {
+    userNames.push(bytesText(key));
+    for (const role of checked("authUsers", decodeUserRoles(value), findings).flat())
+      granted.add(role);
+  }
   for (const [key, value] of roles) {
-    if (isRole(value)) continue;
     const name = bytesText(key);
+    roleNames.push(name);
+    if (isRole(value)) continue;
     const text = `the role "${name}" cannot be read: its value is no Role message`;
     // A server reads at boot what its users have; others only when they are asked for.
     const severity = granted.has(name) ? "error" : "warning";
@@ -244,8 +249,8 @@ function readAuth(
   return {
     enabled: settings.get("authEnabled")?.[0] === 1,
     revision: authRevision(settings, findings),
-    users: users.map(([key]) => bytesText(key)),
-    roles: roles.map(([key]) => bytesText(key)),
+    users: userNames,
+    roles: roleNames,
   };
 }
 
