@@ -23,7 +23,7 @@ import {
 
 /** How often each is killed; any number by hand. */
 const KILLS = Number(process.env["HOLDFAST_KILLS"] ?? 12);
-const SEED = Math.floor(Math.random() * 2 ** 32);
+const SEED = Number(process.env["SEED"] ?? 20261124);
 const SIZE = 2 << 20;
 const BACKUPS = 6;
 

@@ -91,9 +91,9 @@ test("a slow store is waited for where it is needed", async () => {
   three.all[0]!.inject({ on: "put", after: 1 << 20 });
   three.all[1]!.inject({ on: "put", after: 0, error: refused });
   const stop = new AbortController();
-  const given = three.put(body("a", SIZE), { slowMs: 5, signal: stop.signal });
+  const given = three.put(body("a", SIZE), { slowMs: 500, signal: stop.signal });
   given.catch(() => {});
-  const late = new Promise((resolve) => setTimeout(() => resolve("still waiting"), 100));
+  const late = new Promise((resolve) => setTimeout(() => resolve("still waiting"), 1500));
   assert.equal(await Promise.race([late, given]), "still waiting");
   stop.abort(new Error("enough"));
   await assert.rejects(given, /enough/);
