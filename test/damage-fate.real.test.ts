@@ -19,7 +19,7 @@ import { ROW_CASES } from "./support/row-findings.ts";
 import { scratch } from "./support/scratch.ts";
 import type { Scratch } from "./support/scratch.ts";
 
-const SEED = Number(process.env["SEED"] ?? 2_000_000 + (process.pid % 1000));
+const SEED = Number(process.env["SEED"] ?? 2_000_736);
 const TRAILER = 32;
 /** Damage to a real snapshot that is tried; what etcdutl takes and we do not is restored and booted. */
 const TRIED = Number(process.env["TRIED"] ?? 120);
