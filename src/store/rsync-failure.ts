@@ -1,6 +1,6 @@
 /** What rsync's exit status and words mean for a store. */
 import type { ErrorCode } from "../errors.ts";
-import type { Ran } from "../io/child-process.ts";
+import type { Ran } from "../io/run-program.ts";
 import { StoreFailure } from "./failure.ts";
 
 interface Meaning {

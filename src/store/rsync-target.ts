@@ -1,6 +1,6 @@
 /** A place that rsync reaches, and how it is started for it. */
 import { readSmallFile } from "../io/small-file.ts";
-import { runProgram, type Ran } from "../io/child-process.ts";
+import { runProgram, type Ran } from "../io/run-program.ts";
 import { StoreFailure } from "./failure.ts";
 import type { Attempt, Persistence } from "./retry.ts";
 import { knownHostsFile, sshUser } from "./ssh-login.ts";

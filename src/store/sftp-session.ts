@@ -1,8 +1,7 @@
 /** One login to a server, and the SFTP channel in it: requests that end, whatever happens to the connection. */
-import type { Socket } from "node:net";
 import type { Client, ConnectConfig, SFTPWrapper } from "ssh2";
 import { createPatience, unlessAborted } from "../io/patience.ts";
-import { connectTcp } from "../io/tcp.ts";
+import { connectTcp, type TcpSocket } from "../io/tcp.ts";
 import { StoreFailure } from "./failure.ts";
 import { changedHost, hostKeyAlgorithms, refuseHostKey } from "./ssh-host-key.ts";
 import type { SshLogin } from "./ssh-login.ts";
@@ -52,7 +51,7 @@ export async function openSession(
 
 async function logIn(
   client: Client,
-  sock: Socket,
+  sock: TcpSocket,
   login: SshLogin,
   keepaliveMs: number,
 ): Promise<void> {
@@ -85,7 +84,7 @@ function openChannel(client: Client): Promise<SFTPWrapper> {
 
 function session(
   client: Client,
-  socket: Socket,
+  socket: TcpSocket,
   sftp: SFTPWrapper,
   where: string,
   limitMs: number,
