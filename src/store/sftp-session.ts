@@ -35,8 +35,9 @@ export async function openSession(
   const { Client: NewClient } = (await import("ssh2")).default;
   const client = new NewClient();
   let isCut = false;
+  let socket: TcpSocket | undefined;
   try {
-    const socket = await connectTcp(login.host, login.port, patience.signal);
+    socket = await connectTcp(login.host, login.port, patience.signal);
     socket.on("close", () => (isCut = true));
     await unlessAborted(logIn(client, socket, login, limitMs / 3), patience.signal);
     client.setNoDelay(true);
@@ -44,6 +45,8 @@ export async function openSession(
     return session(client, socket, sftp, where, limitMs);
   } catch (error) {
     client.on("error", () => {}).destroy();
+    // it leaves alone what the server has half closed
+    socket?.destroy();
     patience.signal.throwIfAborted();
     throw explainLogin(login, error, isCut);
   }
@@ -95,6 +98,8 @@ function session(
     failure ??= error;
     patience[Symbol.dispose]();
     client.destroy();
+    // it leaves alone what the server has half closed
+    socket.destroy();
     for (const reject of waiting) reject(failure);
     waiting.clear();
   };
