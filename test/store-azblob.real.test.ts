@@ -1,7 +1,25 @@
 /** The driver for Azure Blob Storage against its emulator, and against one that misbehaves. */
-import { after, before } from "node:test";
-import { azureSubject, startAzure, type AzureService } from "./support/azurite.ts";
+import { ContainerSASPermissions, generateBlobSASQueryParameters } from "@azure/storage-blob";
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { inspect } from "node:util";
+import type { ErrorCode, HoldfastError } from "../src/errors.ts";
+import { silentLog } from "../src/io/log.ts";
+import { openStore } from "../src/store/open.ts";
+import type { Store } from "../src/store/store.ts";
+import {
+  AZURE_KEY,
+  azureSubject,
+  azureURL,
+  startAzure,
+  type AzureService,
+} from "./support/azurite.ts";
+import { pattern } from "./support/body.ts";
 import { storeContract } from "./support/store-contract.ts";
+import { bearsFaults } from "./support/store-faults.ts";
+import { fails, keys, put, read, waiting } from "./support/store-subject.ts";
+
+const IMPATIENT = { stallMs: 4000, noProgressMs: 300, firstPauseMs: 5 };
 
 let service: AzureService;
 before(async () => void (service = await startAzure()));
@@ -10,4 +28,72 @@ after(() => service[Symbol.asyncDispose]());
 storeContract("Azure Blob Storage", {
   open: () => azureSubject(service),
   expected: { conditionalPut: true, objectLock: false, versioning: false },
+});
+
+bearsFaults("Azure Blob Storage", {
+  endpoint: () => new URL(service.endpoint).origin,
+  subject: (open) => azureSubject(service, open),
+  throttling: {
+    kind: "answer",
+    status: 503,
+    headers: { "x-ms-error-code": "ServerBusy", "content-type": "application/xml" },
+    body: "<Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>",
+  },
+});
+
+/** A store in a container, with other credentials than the right ones. */
+async function opened(container: string, env: Record<string, string>): Promise<Store> {
+  const url = azureURL(container, service.endpoint);
+  return openStore(url, { env, log: silentLog, persistence: IMPATIENT });
+}
+
+async function everythingFails(store: Store, code: ErrorCode, words: RegExp): Promise<void> {
+  const calls = [put(store, "small", 10), put(store, "large", 20 << 20), read(store, "small")];
+  for (const call of await Promise.allSettled([...calls, keys(store)])) {
+    assert.equal(call.status, "rejected");
+    const { code: found, message } = call.reason as HoldfastError;
+    assert.equal(found, code, message);
+    assert.match(message, words);
+  }
+  await store[Symbol.asyncDispose]();
+}
+
+test("a wrong key and a container that is not there are told by name", async () => {
+  const { containerName } = await service.createContainer();
+  const right = { AZURE_STORAGE_KEY: AZURE_KEY };
+  const wrong = { AZURE_STORAGE_KEY: Buffer.from("somebody else's").toString("base64") };
+  await everythingFails(await opened(containerName, wrong), "store-refused", /key or the token/);
+  await everythingFails(await opened("not-there", right), "store-misconfigured", /no container/);
+  await fails("store-misconfigured", opened(containerName, { AZURE_STORAGE_KEY: "not base64!" }));
+});
+
+test("a SAS allows what it says, and is in no message", async () => {
+  const { containerName } = await service.createContainer();
+  const sas = (permissions: string, hours: number): string =>
+    generateBlobSASQueryParameters(
+      {
+        containerName,
+        permissions: ContainerSASPermissions.parse(permissions),
+        startsOn: new Date(Date.now() - 7_200_000),
+        expiresOn: new Date(Date.now() + hours * 3_600_000),
+      },
+      service.credential,
+    ).toString();
+  const all = sas("racwdl", 1);
+  await using store = await opened(containerName, { AZURE_STORAGE_SAS_TOKEN: all });
+  await put(store, "a", 20 << 20);
+  assert.deepEqual(await read(store, "a"), pattern("a", 20 << 20));
+  assert.deepEqual(await keys(store), ["a"]);
+  await using reader = await opened(containerName, { AZURE_STORAGE_SAS_TOKEN: `?${sas("rl", 1)}` });
+  assert.deepEqual(await keys(reader), ["a"]);
+  for (const failing of [() => put(reader, "b", 10), () => reader.delete("a", waiting)]) {
+    const failure = await failing().then(
+      () => assert.fail("it was allowed"),
+      (error: unknown) => error as HoldfastError,
+    );
+    assert.equal(failure.code, "store-refused", failure.message);
+    assert.doesNotMatch(inspect(failure, { depth: 9 }), /sig=/);
+  }
+  await using late = await opened(containerName, { AZURE_STORAGE_SAS_TOKEN: sas("rl", -1) });
+  await assert.rejects(keys(late), /token/);
 });

@@ -131,6 +131,16 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./remove.ts")).removeCommand,
   },
   {
+    words: ["import"],
+    summary: "make backups of snapshots that other tools took",
+    load: async () => (await import("./import.ts")).importCommand,
+  },
+  {
+    words: ["rekey"],
+    summary: "seal backups to other recipients",
+    load: async () => (await import("./rekey.ts")).rekeyCommand,
+  },
+  {
     words: ["store", "check"],
     summary: "try and measure a store, and say what it can do",
     load: async () => (await import("./store-check.ts")).storeCheckCommand,

@@ -35,6 +35,8 @@ export interface Origin extends Pick<
   readonly isConfirmed: boolean;
   /** Milliseconds, by what they were spent on. */
   readonly durations: Manifest["durations"];
+  /** With what was found out beside the bytes, where there is something. */
+  readonly report?: Report;
 }
 
 export interface PublishOptions extends DepositOptions {
@@ -72,7 +74,8 @@ export async function publishSnapshot(
   await using deposit = new Deposit(repositories, options);
   let judged: { report: Report; origin: Origin } | undefined;
   const plain = tapped(source, options, async (inspection) => {
-    judged = { report: inspection.report, origin: await options.judge(inspection) };
+    const origin = await options.judge(inspection);
+    judged = { report: origin.report ?? inspection.report, origin };
   });
   const sealed = (bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> =>
     seal(pack(bytes, { signal }), recipients, { signal });
@@ -105,7 +108,7 @@ function manifestOf(
   story: PublishOptions & { readonly report: Report; readonly origin: Origin },
 ): Manifest {
   const { cluster, timeMs, tool, recipients, report, origin } = story;
-  const { server, members, isConfirmed, ...told } = origin;
+  const { server, members, isConfirmed, report: _, ...told } = origin;
   const facts = snapshotFacts(report);
   return {
     version: 1,

@@ -91,7 +91,8 @@ export function explainAzure({ what: verb, right }: Doing, error: unknown): unkn
     /date header|expired|not valid yet|not within/i.test(details?.authenticationErrorDetail ?? "")
   )
     return tooLate(what, words);
-  const known = EXPLANATIONS[code];
+  const isUnknown = /failed to authenticate/i.test(words);
+  const known = EXPLANATIONS[isUnknown ? "AuthenticationFailed" : code];
   if (known === DENIED || (known === undefined && status === 403)) {
     const hint = `grant ${right} on the container, or use other credentials`;
     return new StoreFailure("store-refused", `${what}: access denied (${words})`, { hint });

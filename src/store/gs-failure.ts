@@ -11,11 +11,13 @@ export interface Doing {
   /** After "cannot": `put "KEY"`. */
   readonly what: string;
   readonly permission: string;
+  /** What is missing when the answer is 404: the object when left out. */
+  readonly missing?: "bucket";
 }
 
 /** What an answer with a status of 400 or more means; it is read to its end. */
 export async function explainAnswer(
-  { what: verb, permission }: Doing,
+  { what: verb, permission, missing }: Doing,
   answer: IncomingMessage,
 ): Promise<StoreFailure> {
   const what = `cannot ${verb}`;
@@ -26,7 +28,8 @@ export async function explainAnswer(
     return new StoreFailure("store-throttled", `${what}: ${words}`, { transient: true });
   const passing = explainTrouble(what, status, words, answer.headers["retry-after"]);
   if (passing !== undefined) return passing;
-  if (status === 404 && /bucket/i.test(words) && !/object/i.test(words))
+  const isOfBucket = missing === "bucket" || (/bucket/i.test(words) && !/object/i.test(words));
+  if (status === 404 && isOfBucket)
     return new StoreFailure("store-misconfigured", `${what}: there is no such bucket (${words})`, {
       hint: "create it, or correct its name",
     });

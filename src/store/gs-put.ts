@@ -215,7 +215,7 @@ function count(sent: Sent, { bytes }: Part): void {
 }
 
 function doing({ key }: Put, verb: string): Doing {
-  return { what: `${verb} "${key}"`, permission: CREATING };
+  return { what: `${verb} "${key}"`, permission: CREATING, missing: "bucket" };
 }
 
 function uploadPath(put: Put, uploadType: string): string {

@@ -3,6 +3,7 @@ import { unlessAborted } from "../io/patience.ts";
 import { StoreFailure } from "./failure.ts";
 import { openBucket, type Bucket } from "./gs-bucket.ts";
 import { putObject } from "./gs-put.ts";
+import type { Doing } from "./gs-failure.ts";
 import { isKey, requireKey, requirePrefix } from "./key.ts";
 import { rangeHeader, wholeRange } from "./ranged.ts";
 import type { Capabilities, Driver, GetOptions, ObjectInfo, Waiting } from "./store.ts";
@@ -112,7 +113,11 @@ async function* listObjects(
   { signal }: Waiting,
 ): AsyncIterable<ObjectInfo> {
   requirePrefix(prefix);
-  const doing = { what: `list "${prefix}"`, permission: "storage.objects.list" };
+  const doing: Doing = {
+    what: `list "${prefix}"`,
+    permission: "storage.objects.list",
+    missing: "bucket",
+  };
   const begin = encodeURIComponent(bucket.prefix + prefix);
   const base = `/storage/v1/b/${bucket.name}/o?prefix=${begin}&maxResults=1000&fields=items(${FIELDS}),nextPageToken`;
   for (let token = ""; ;) {

@@ -14,6 +14,8 @@ const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
   azblob: async () => (await import("./azblob.ts")).azblobDriver,
   gs: async () => (await import("./gs.ts")).gsDriver,
   s3: async () => (await import("./s3.ts")).s3Driver,
+  rsync: async () => (await import("./rsync.ts")).rsyncDriver,
+  "rsync+ssh": async () => (await import("./rsync.ts")).rsyncDriver,
 };
 
 export interface OpenOptions {

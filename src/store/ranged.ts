@@ -38,7 +38,7 @@ export async function* wholeRange(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw explainConnection(`cannot read "${key}"`, error) ?? error;
+    throw brokenOff(key, error) ?? explainConnection(`cannot read "${key}"`, error) ?? error;
   }
   signal.throwIfAborted();
   if (came < expected) throw wrong(key, `it broke off after ${came} of ${expected} bytes`);
@@ -59,6 +59,13 @@ function expectedLength({ key, offset, length, contentRange, contentLength }: As
   if (Number(first) !== offset || Number(last) !== wanted)
     throw wrong(key, `"${contentRange}" came for bytes from ${offset} to ${wanted}`);
   return wanted - offset + 1;
+}
+
+/** Streams of SDKs say that they were aborted, whoever did it. */
+function brokenOff(key: string, error: unknown): StoreFailure | undefined {
+  if (!(error instanceof Error) || error.name !== "AbortError") return undefined;
+  const message = `cannot read "${key}": the connection was broken off`;
+  return new StoreFailure("store-unreachable", message, { transient: true });
 }
 
 function wrong(key: string, what: string): StoreFailure {

@@ -1,8 +1,7 @@
 /** One login to a server, and the SFTP channel in it: requests that end, whatever happens to the connection. */
-import type { Socket } from "node:net";
 import type { Client, ConnectConfig, SFTPWrapper } from "ssh2";
 import { createPatience, unlessAborted } from "../io/patience.ts";
-import { connectTcp } from "../io/tcp.ts";
+import { connectTcp, type TcpSocket } from "../io/tcp.ts";
 import { StoreFailure } from "./failure.ts";
 import { changedHost, hostKeyAlgorithms, refuseHostKey } from "./ssh-host-key.ts";
 import type { SshLogin } from "./ssh-login.ts";
@@ -36,8 +35,9 @@ export async function openSession(
   const { Client: NewClient } = (await import("ssh2")).default;
   const client = new NewClient();
   let isCut = false;
+  let socket: TcpSocket | undefined;
   try {
-    const socket = await connectTcp(login.host, login.port, patience.signal);
+    socket = await connectTcp(login.host, login.port, patience.signal);
     socket.on("close", () => (isCut = true));
     await unlessAborted(logIn(client, socket, login, limitMs / 3), patience.signal);
     client.setNoDelay(true);
@@ -45,6 +45,8 @@ export async function openSession(
     return session(client, socket, sftp, where, limitMs);
   } catch (error) {
     client.on("error", () => {}).destroy();
+    // it leaves alone what the server has half closed
+    socket?.destroy();
     patience.signal.throwIfAborted();
     throw explainLogin(login, error, isCut);
   }
@@ -52,7 +54,7 @@ export async function openSession(
 
 async function logIn(
   client: Client,
-  sock: Socket,
+  sock: TcpSocket,
   login: SshLogin,
   keepaliveMs: number,
 ): Promise<void> {
@@ -85,7 +87,7 @@ function openChannel(client: Client): Promise<SFTPWrapper> {
 
 function session(
   client: Client,
-  socket: Socket,
+  socket: TcpSocket,
   sftp: SFTPWrapper,
   where: string,
   limitMs: number,
@@ -96,6 +98,8 @@ function session(
     failure ??= error;
     patience[Symbol.dispose]();
     client.destroy();
+    // it leaves alone what the server has half closed
+    socket.destroy();
     for (const reject of waiting) reject(failure);
     waiting.clear();
   };

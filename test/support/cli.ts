@@ -4,6 +4,7 @@ import { run } from "../../src/cli/run.ts";
 export interface CommandResult {
   readonly status: number;
   readonly stdout: string;
+  readonly stdoutBytes: Buffer;
   readonly stderr: string;
 }
 
@@ -24,14 +25,15 @@ export async function runCommand(
   const isTTY = world.terminal === true;
   const stdout = Object.assign(new PassThrough(), { isTTY });
   const stderr = Object.assign(new PassThrough(), { isTTY });
-  const out = text(stdout);
-  const err = text(stderr);
+  const out = bytesOf(stdout);
+  const err = bytesOf(stderr);
   const status = await run(argv, { env, stdin: Readable.from([input]), stdout, stderr, signal });
   stdout.end();
   stderr.end();
-  return { status, stdout: await out, stderr: await err };
+  const [stdoutBytes, stderrBytes] = [await out, await err];
+  return { status, stdout: `${stdoutBytes}`, stdoutBytes, stderr: `${stderrBytes}` };
 }
 
-async function text(stream: PassThrough): Promise<string> {
-  return Buffer.concat(await stream.toArray()).toString();
+async function bytesOf(stream: PassThrough): Promise<Buffer> {
+  return Buffer.concat(await stream.toArray());
 }
