@@ -167,7 +167,9 @@ test("cat gives what etcd sent, and the sealed report is what inspect says of it
   const identity = `-i=${here.key("identity.txt")}`;
   const opened = await stockOutput("age", ["-d", identity, `${here.repo}/${report.key}`]);
   const stored: unknown = JSON.parse(`${await stockOutput("zstd", ["-d"], { input: opened })}`);
-  const inspected = await here.run(["inspect", "-", "--top=20", "-o", "json"], { input: stdoutBytes });
+  const inspected = await here.run(["inspect", "-", "--top=20", "-o", "json"], {
+    input: stdoutBytes,
+  });
   assert.deepEqual(stored, { ...JSON.parse(inspected.stdout), snapshot: id });
 });
 

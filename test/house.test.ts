@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   seal: ["format", "io"],
   repository: ["format", "policy", "io", "inspect", "store", "pack", "seal"],
   backup: ["format", "policy", "io", "etcd", "inspect", "store", "pack", "seal", "repository"],
-  restore: ["format", "io", "inspect", "store", "pack", "seal", "repository"],
+  restore: ["format", "policy", "io", "inspect", "store", "pack", "seal", "repository"],
   cli: [
     "format",
     "policy",
@@ -110,8 +110,9 @@ function withoutComments(text: string): string {
 }
 
 function importsOf(code: string): string[] {
-  const forms = /\bfrom\s+["']([^"']+)["']|\b(?:import|require)\s*\(?\s*["']([^"']+)["']/g;
-  return [...code.matchAll(forms)].map((match) => match[1] ?? match[2]!);
+  const forms =
+    /\bfrom\s+["']([^"']+)["']|(?:^|;)\s*import\s+["']([^"']+)["']|\b(?:import|require)\s*\(\s*["']([^"']+)["']/gm;
+  return [...code.matchAll(forms)].map((match) => match[1] ?? match[2] ?? match[3]!);
 }
 
 /** Where a relative import leads, relative to `src/`. */

@@ -76,7 +76,7 @@ export async function tcpFaultProxy(target: {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const resetAll = (): void => {
-    for (const socket of open) socket.resetAndDestroy();
+    for (const socket of open) reset(socket);
   };
   return {
     host: "127.0.0.1",
@@ -129,8 +129,14 @@ async function carry(
     }
     to.end();
   } catch {
-    for (const socket of [pair.client, pair.upstream]) socket.resetAndDestroy();
+    for (const socket of [pair.client, pair.upstream]) reset(socket);
   }
+}
+
+/** A socket that is still connecting would wait for that before it is reset, and keep the process for as long. */
+function reset(socket: Socket): void {
+  if (socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 async function send(
