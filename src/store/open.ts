@@ -14,6 +14,7 @@ const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
   azblob: async () => (await import("./azblob.ts")).azblobDriver,
   gs: async () => (await import("./gs.ts")).gsDriver,
   s3: async () => (await import("./s3.ts")).s3Driver,
+  sftp: async () => (await import("./sftp.ts")).sftpDriver,
   rsync: async () => (await import("./rsync.ts")).rsyncDriver,
   "rsync+ssh": async () => (await import("./rsync.ts")).rsyncDriver,
 };
