@@ -15,7 +15,7 @@ import { random, type Random } from "./support/random.ts";
 import { connectionFlags, station, type Station } from "./support/station.ts";
 
 const KILLS = Number(process.env["HOLDFAST_KILLS"] ?? 5);
-const SEED = Number(process.env["HOLDFAST_SEED"] ?? Date.now() >>> 0);
+const SEED = Number(process.env["SEED"] ?? 20261124);
 
 interface Victim {
   readonly args: readonly string[];
