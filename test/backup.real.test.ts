@@ -5,6 +5,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Manifest } from "../src/repository/manifest.ts";
+import { runForBytes } from "./support/cli.ts";
 import { connect } from "./support/client.ts";
 import { bootCluster, startCluster, type Cluster, type EtcdLine } from "./support/etcd.ts";
 import { assertLives, fillWithHistory } from "./support/restored.ts";
@@ -157,17 +158,17 @@ test("cat gives what etcd sent, and the sealed report is what inspect says of it
   await using cluster = await startCluster({ line: "3.6" });
   await fillWithHistory(cluster.endpoints[0]!);
   const { id, snapshot, objects } = await here.backup(cluster);
-  const { status, stdoutBytes, stderr } = await here.run(["cat", id, ...here.reading]);
+  const { status, stdout: sent, stderr } = await runForBytes(["cat", id, ...here.reading]);
   assert.equal(status, 0, stderr);
-  const digest = createHash("sha256").update(stdoutBytes.subarray(0, -32)).digest();
-  assert.deepEqual(digest, stdoutBytes.subarray(-32));
+  const digest = createHash("sha256").update(sent.subarray(0, -32)).digest();
+  assert.deepEqual(digest, sent.subarray(-32));
   assert.equal(digest.toString("hex"), snapshot.sha256);
 
   const report = objects.find(({ role }) => role === "report")!;
   const identity = `-i=${here.key("identity.txt")}`;
   const opened = await stockOutput("age", ["-d", identity, `${here.repo}/${report.key}`]);
   const stored: unknown = JSON.parse(`${await stockOutput("zstd", ["-d"], { input: opened })}`);
-  const inspected = await here.run(["inspect", "-", "--top=20", "-o", "json"], { input: stdoutBytes });
+  const inspected = await here.run(["inspect", "-", "--top=20", "-o", "json"], { input: sent });
   assert.deepEqual(stored, { ...JSON.parse(inspected.stdout), snapshot: id });
 });
 
