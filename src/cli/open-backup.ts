@@ -40,7 +40,7 @@ export const OPEN_FAILURES = [
 ] as const;
 
 /** Whose signatures count; undefined only where somebody asked for that. Throws "usage" where nothing is said. */
-export async function trustOf(command: Command, context: Context): Promise<Trust | undefined> {
+async function trustOf(command: Command, context: Context): Promise<Trust | undefined> {
   if (command.opts<{ skipSignatureCheck: boolean }>().skipSignatureCheck) {
     context.log.warn("--skip-signature-check: whoever can write to the store may have made this");
     return undefined;
