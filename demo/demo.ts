@@ -1,6 +1,6 @@
 /**
- * A cluster is filled, saved, lost and brought back, with a real etcd on loopback. Everything lies in one temporary
- * folder, which goes away however this ends.
+ * A cluster is filled, backed up into a sealed repository, lost and brought back, with a real etcd on loopback. Everything
+ * lies in one temporary folder, which goes away however this ends.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -13,13 +13,11 @@ import { remark, runCommand, showCommand, step } from "./show.ts";
 
 const LINE = "3.6";
 const OBJECTS = 8000;
-/** What etcd's documentation recommends: more than a week of changes, at 1500 a second. */
-const BUMP = 1_000_000_000;
-
 async function demo(folder: string): Promise<void> {
-  const snapshot = join(folder, "snapshot.db");
   const [clientURL, peerURL] = (await freeURLs(2)) as [string, string];
   const place: Place = { name: "demo", dataDir: join(folder, "etcd"), clientURL, peerURL };
+  const repository = `--repo=${join(folder, "repository")}`;
+  const keys = join(folder, "keys");
 
   step("A cluster begins: a real etcd on loopback, with an empty data dir.");
   const lost = await boot(place);
@@ -29,48 +27,64 @@ async function demo(folder: string): Promise<void> {
   await fill(clientURL, { keys: OBJECTS, seed: 1 });
   remark("done by this program, over gRPC");
 
+  step("A repository is made in a folder, with keys and a page that brings everything back.");
+  await holdfast("init", repository, `--out=${keys}`);
   step("Its member hashes its whole history. This is what has to come back.");
   const before = await hashOfCluster(place);
-  step("A snapshot is saved, and proven while it streams.");
-  await holdfast("snapshot", "save", snapshot, `--endpoints=${clientURL}`);
-  step("Its status, as etcdutl prints it.");
-  await holdfast("snapshot", "status", snapshot, "--write-out=table");
-  step("What one pass over it proves and learns.");
-  await holdfast("inspect", snapshot, "--top=3");
+  step("One pass: proven, compressed, sealed, stored, compared with the member, signed.");
+  const record = `--signing-key=${keys}/signing-key`;
+  const sealing = [`--recipients-file=${keys}/recipients.txt`, record];
+  await holdfast("backup", repository, `--endpoints=${clientURL}`, ...sealing);
+  const signers = `--allowed-signers=${keys}/allowed-signers`;
+  const identity = `--identity=${keys}/identity.txt`;
+  step("The backup is opened at rest and read to its last key, and that is put on record.");
+  await holdfast("verify", repository, "--read-data", identity, signers, record);
+  await holdfast("list", repository, signers);
 
   step("Disaster: the only member is killed, and its data dir is deleted.");
   showCommand("kill", ["-9", String(lost.pid)]);
   await lost.stop("SIGKILL");
   await runCommand("rm", "-r", place.dataDir);
 
-  step("The data dir is made anew from the snapshot, which is proven again on the way.");
-  await holdfast("snapshot", "restore", snapshot, ...clusterFlags(place));
+  step("The newest backup is restored: the plan, then the proof.");
+  const restore = ["restore", "latest", repository, identity, signers];
+  await holdfast(...restore, `--data-dir=${place.dataDir}`, "--exact-revision");
   step("etcd starts on it, and hashes what it has now.");
   const restored = await boot(place);
   const after = await hashOfCluster(place);
   await restored.stop();
-  assert.deepEqual(after, before, "the restored cluster is not the one that was saved");
+  assert.deepEqual(after, before, "the restored cluster is not the one that was backed up");
   remark(`the same hash, ${after.hash}, at the same revision: nothing is missing or different`);
 
-  await demoForKubernetes(snapshot, before, { ...place, dataDir: join(folder, "kubernetes") });
+  await demoForKubernetes(restore, { ...place, dataDir: join(folder, "kubernetes") });
 }
 
-/** The same once more, with the revision raised beyond all that a client may have seen. */
-async function demoForKubernetes(snapshot: string, before: Hash, place: Place): Promise<void> {
+/** The same once more, as it is done by default: with the revision raised beyond all that a client may have seen. */
+async function demoForKubernetes(restore: readonly string[], place: Place): Promise<void> {
   step(
-    "For Kubernetes the revision is raised: no watch or cache can take the old state for the new.",
+    "For Kubernetes the revision is raised: no watch or cache can take the old state for the new. That is the default.",
   );
-  const flags = [...clusterFlags(place), `--bump-revision=${BUMP}`, "--mark-compacted"];
-  await holdfast("snapshot", "restore", snapshot, ...flags);
-  step("The hash of that cluster is known before it starts.");
-  const predicted = await hashOfFile(join(place.dataDir, "member", "snap", "db"));
+  const told = await holdfast(...restore, `--data-dir=${place.dataDir}`, "-o", "json");
+  const { predicted } = JSON.parse(told) as { predicted: Prediction };
   step("It starts, and hashes what it has.");
-  const restored = await boot(place);
+  const raised = await boot(place);
   const found = await hashOfCluster(place);
-  await restored.stop();
-  assert.deepEqual(found, predicted, "the raised cluster is not the one that was predicted");
-  assert.equal(found.hashRevision, before.hashRevision + BUMP);
-  remark(`as predicted, ${found.hash}, at revision ${found.hashRevision}`);
+  await raised.stop();
+  const { hash, revision, compactRevision } = predicted;
+  const foretold = {
+    hash,
+    hashRevision: Number(revision),
+    compactRevision: Number(compactRevision),
+  };
+  assert.deepEqual(found, foretold, "the raised cluster is not the one that was foretold");
+  remark(`as foretold, ${found.hash}, at revision ${found.hashRevision}`);
+}
+
+/** What a restore says that every member must answer. */
+interface Prediction {
+  readonly hash: number;
+  readonly revision: string;
+  readonly compactRevision: string;
 }
 
 /** As `hashkv` tells it. */
@@ -84,10 +98,6 @@ async function hashOfCluster({ clientURL }: Place): Promise<Hash> {
   const output = await holdfast("hashkv", `--endpoints=${clientURL}`, "--write-out=json");
   const [only] = JSON.parse(output) as [Hash];
   return hashOnly(only);
-}
-
-async function hashOfFile(path: string): Promise<Hash> {
-  return hashOnly(JSON.parse(await holdfast("hashkv", path, "--write-out=json")) as Hash);
 }
 
 function hashOnly({ hash, hashRevision, compactRevision }: Hash): Hash {
@@ -116,17 +126,6 @@ async function boot(place: Place): Promise<Member> {
   const server = member({ ...place, program: etcd, args, tls: undefined });
   await server.start();
   return server;
-}
-
-/** What the restored data dir must be for. */
-function clusterFlags({ name, dataDir, peerURL }: Place): string[] {
-  return [
-    `--data-dir=${dataDir}`,
-    `--name=${name}`,
-    `--initial-cluster=${name}=${peerURL}`,
-    "--initial-cluster-token=restored", // never that of the old cluster: its members would be taken for new ones
-    `--initial-advertise-peer-urls=${peerURL}`,
-  ];
 }
 
 await using folder = await scratch();

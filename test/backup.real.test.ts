@@ -1,12 +1,15 @@
 /** The whole way: a cluster, its backup in a repository, and a cluster of it again, with the hash that was foretold. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Manifest } from "../src/repository/manifest.ts";
+import { runForBytes } from "./support/cli.ts";
 import { connect } from "./support/client.ts";
 import { bootCluster, startCluster, type Cluster, type EtcdLine } from "./support/etcd.ts";
+import { fill } from "./support/fill.ts";
+import { startHoldfast } from "./support/holdfast.ts";
 import { assertLives, fillWithHistory } from "./support/restored.ts";
 import { connectionFlags, station, type Station } from "./support/station.ts";
 import { stockOutput } from "./support/stock.ts";
@@ -157,32 +160,35 @@ test("cat gives what etcd sent, and the sealed report is what inspect says of it
   await using cluster = await startCluster({ line: "3.6" });
   await fillWithHistory(cluster.endpoints[0]!);
   const { id, snapshot, objects } = await here.backup(cluster);
-  const { status, stdoutBytes, stderr } = await here.run(["cat", id, ...here.reading]);
+  const { status, stdout: sent, stderr } = await runForBytes(["cat", id, ...here.reading]);
   assert.equal(status, 0, stderr);
-  const digest = createHash("sha256").update(stdoutBytes.subarray(0, -32)).digest();
-  assert.deepEqual(digest, stdoutBytes.subarray(-32));
+  const digest = createHash("sha256").update(sent.subarray(0, -32)).digest();
+  assert.deepEqual(digest, sent.subarray(-32));
   assert.equal(digest.toString("hex"), snapshot.sha256);
 
   const report = objects.find(({ role }) => role === "report")!;
   const identity = `-i=${here.key("identity.txt")}`;
   const opened = await stockOutput("age", ["-d", identity, `${here.repo}/${report.key}`]);
   const stored: unknown = JSON.parse(`${await stockOutput("zstd", ["-d"], { input: opened })}`);
-  const inspected = await here.run(["inspect", "-", "--top=20", "-o", "json"], {
-    input: stdoutBytes,
-  });
+  const inspected = await here.run(["inspect", "-", "--top=20", "-o", "json"], { input: sent });
   assert.deepEqual(stored, { ...JSON.parse(inspected.stdout), snapshot: id });
 });
 
-test("a backup stops at once when it is interrupted, and leaves nothing", async () => {
+test("an interrupted backup ends at once with its status, and leaves nothing", async () => {
   await using here = await station();
   await using cluster = await startCluster({ line: "3.6" });
-  await fillWithHistory(cluster.endpoints[0]!);
-  const stop = new AbortController();
-  stop.abort(new Error("enough"));
-  const argv = ["backup", ...here.writing, ...connectionFlags(cluster)];
-  const { status } = await here.run(argv, { signal: stop.signal });
-  assert.notEqual(status, 0);
-  assert.deepEqual(await here.list(), []);
+  await fill(cluster.endpoints[0]!, { keys: 3000, seed: 4 });
+  const argv = ["backup", ...here.writing, ...connectionFlags(cluster), "--limit-upload=100k"];
+  const running = startHoldfast(argv);
+  await running.wrote(/taking the snapshot/);
+  running.kill("SIGINT");
+  const { status, stdout, stderr } = await running.finished;
+  assert.deepEqual([status, stdout], [130, ""], stderr);
+  const left = await readdir(here.repo, { recursive: true });
+  assert.deepEqual(
+    left.filter((name) => /\.(json|zst|age|sig)/.test(name)),
+    ["holdfast.json"],
+  );
 });
 
 test("the data dir of a running member is refused, and of a stopped one kept aside", async () => {

@@ -15,7 +15,7 @@ test("the demo ends by itself, proves what it says, and leaves nothing", async (
   await using temporary = await scratch();
   const { status, stdout, stderr } = await startDemo(temporary.path).finished;
   assert.equal(status, 0, stdout + stderr);
-  assert.match(stdout, /the same hash, \d+, at the same revision[^]*as predicted, \d+[^]*\nDone\./);
+  assert.match(stdout, /the same hash, \d+, at the same revision[^]*as foretold, \d+[^]*\nDone\./);
   assert.deepEqual(await readdir(temporary.path), []);
 });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile, utimes, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import type { Manifest } from "../src/repository/manifest.ts";
+import { runForBytes } from "./support/cli.ts";
 import { backendOf, rowsOf, withTrailer } from "./support/small-snapshot.ts";
 import { station } from "./support/station.ts";
 
@@ -82,8 +83,8 @@ test("a copied db file has no SHA-256: that is said, and it can be restored", as
   assert.match(stderr, /code=no-trailer/);
   const [manifest] = JSON.parse(stdout) as [Manifest];
   assert.equal(manifest.snapshot.trailer, "absent");
-  const cat = await here.run(["cat", manifest.id, ...here.reading]);
-  assert.deepEqual(cat.stdoutBytes, await readFile(path));
+  const cat = await runForBytes(["cat", manifest.id, ...here.reading]);
+  assert.deepEqual(cat.stdout, await readFile(path));
   const argv = ["restore", ...here.reading, `--data-dir=${here.file("etcd")}`];
   const unknown = await here.run(argv);
   assert.equal(unknown.status, 1);

@@ -62,8 +62,7 @@ export function importCommand(context: Context): Command {
       },
       {
         what: "A compressed one, with its time",
-        command:
-          "zstd -dc old.db.zst | holdfast import - --time 2026-11-24T07:03 --repo /var/backups/etcd --recipients-file recipients.txt --signing-key signing-key",
+        command: "zstd -dc old.db.zst | holdfast import - --time 2026-11-24T07:03",
       },
     ],
     failures: [

@@ -7,14 +7,22 @@ import { GROUPS, VERBS, type Verb } from "./verbs.ts";
 
 const EXAMPLES: readonly Example[] = [
   {
-    what: "Take a snapshot of a live cluster, proven while it streams",
-    command:
-      "holdfast snapshot save snapshot.db --endpoints https://10.0.0.1:2379 --cacert ca.crt --cert client.crt --key client.key",
+    what: "Once: a repository, and keys for it",
+    command: "holdfast init --repo s3://backups/etcd --out keys",
   },
-  { what: "Is it good, and what is in it?", command: "holdfast inspect snapshot.db" },
   {
-    what: "Bring it back",
-    command: "holdfast snapshot restore snapshot.db --data-dir /var/lib/etcd",
+    what: "Every night: proven, sealed, signed, off-site, in one pass",
+    command:
+      "holdfast backup --repo s3://backups/etcd --recipients-file recipients.txt --signing-key signing-key --endpoints https://10.0.0.1:2379 --cacert ca.crt --cert client.crt --key client.key",
+  },
+  {
+    what: "On the night: the plan, and then a data dir",
+    command:
+      "holdfast restore latest --repo s3://backups/etcd --identity identity.txt --allowed-signers allowed-signers --data-dir /var/lib/etcd",
+  },
+  {
+    what: "A snapshot in a file, as with etcdctl, but proven while it streams",
+    command: "holdfast snapshot save snapshot.db --endpoints https://10.0.0.1:2379",
   },
 ];
 

@@ -139,7 +139,7 @@ function contentOptions(): Option[] {
     new Option("--keep-free-pages", "never write the database anew").default(false),
     new Option(
       "--quota-backend-bytes <bytes>",
-      "etcd's quota: a database of more than half of it is written anew, without free pages",
+      "etcd's quota: a database of more than half of it, with many free pages, is written anew",
     )
       .argParser(parseByteCount)
       .default(2 * 2 ** 30, "2Gi"),

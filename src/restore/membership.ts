@@ -34,7 +34,10 @@ export function chooseMembership(
   backup: Pick<Manifest, "id" | "members">,
   flags: MembershipFlags,
 ): Membership {
-  const learners = backup.members.filter(({ isLearner }) => isLearner).map(({ name }) => name);
+  // one that was never started has no name yet
+  const learners = backup.members
+    .filter(({ isLearner }) => isLearner)
+    .map(({ name, peerURLs }) => name || peerURLs.join(","));
   const { all, member, name, advertise } = flags;
   if (all && (member ?? name ?? advertise) !== undefined)
     throw new HoldfastError("usage", "--all-members writes every member, and takes no single one");

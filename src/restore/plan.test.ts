@@ -94,6 +94,7 @@ test("a database of more than half the quota is written anew, unless that is not
   );
   assert.equal(plan({ keepFreePages: true }, {}, large).rewrite, false);
   assert.equal(plan({ quota: 2 ** 33 }, {}, large).rewrite, false);
+  assert.equal(plan({}, {}, { dbSize: 2 ** 30 + 1, dbSizeInUse: 2 ** 30 }).rewrite, false);
 });
 
 test("what comes back, or does not, is named", () => {

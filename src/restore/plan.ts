@@ -99,7 +99,7 @@ export function planRestore(request: PlanRequest): RestorePlan {
     bump,
     revision: BigInt(manifest.revision) + bump.by,
     drop: leftovers(manifest, flags),
-    rewrite: !flags.keepFreePages && manifest.contents.dbSize * 2 > flags.quota,
+    rewrite: !flags.keepFreePages && isWorthRewriting(manifest.contents, flags.quota),
     places,
     keepAside: request.keepAside,
     elsewhere: membership.members.map(({ name }) => name).filter((name) => !here.has(name)),
@@ -130,6 +130,11 @@ function requireOneRevision(elsewhere: readonly string[], flags: PlanFlags): voi
     "all members of a cluster have to get the same revision, and with the token alone they may not",
     { hint: "give --bump-revision too, as the restore of the first member printed it" },
   );
+}
+
+/** A database of more than half the quota, unless hardly anything of it is free. */
+function isWorthRewriting({ dbSize, dbSizeInUse }: Manifest["contents"], quota: number): boolean {
+  return dbSize * 2 > quota && dbSizeInUse < dbSize * 0.9;
 }
 
 function leftovers({ contents }: Manifest, flags: PlanFlags): Leftover[] {

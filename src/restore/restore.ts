@@ -24,7 +24,7 @@ import { planDataDir, type DataDirPlan } from "./data-dir-plan.ts";
 import { stageDataDir, type StagedDataDir } from "./data-dir.ts";
 import { planEdits, type Leftover } from "./edits.ts";
 import { planCluster, type ClusterFlags, type NewCluster } from "./initial-cluster.ts";
-import { rewriteDatabase } from "./rewrite.ts";
+import { gathered, rewriteDatabase } from "./rewrite.ts";
 import type { TargetVersion } from "./target-version.ts";
 
 export interface RestoreRequest {
@@ -184,7 +184,7 @@ async function writeAnew(
   { signal }: Hooks,
 ): Promise<void> {
   await using file = await createFile(path);
-  for (const { offset, bytes } of pages) {
+  for (const { offset, bytes } of gathered(pages)) {
     signal.throwIfAborted();
     await file.write(bytes, offset);
   }

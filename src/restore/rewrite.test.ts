@@ -12,12 +12,17 @@ import {
 } from "../../test/support/database.ts";
 import { patchDatabase, type Edits } from "../format/bbolt/patch.ts";
 import { openDatabase } from "../format/bbolt/reader.ts";
-import { rewriteDatabase } from "./rewrite.ts";
+import type { PageWrite } from "../format/bbolt/writer.ts";
+import { gathered, rewriteDatabase } from "./rewrite.ts";
 
 const PAGE = 4096;
 
+/** As it is now: the memory is used again. */
+const kept = ({ offset, bytes }: PageWrite): PageWrite => ({ offset, bytes: bytes.slice() });
+
 function rewritten(file: Uint8Array, edits: Edits): Uint8Array {
-  const writes = [...rewriteDatabase(openDatabase(readAtOf(file), file.length), edits)];
+  const pages = rewriteDatabase(openDatabase(readAtOf(file), file.length), edits);
+  const writes = Array.from(gathered(pages), kept);
   const size = Math.max(...writes.map(({ offset, bytes }) => offset + bytes.length));
   return applied(new Uint8Array(0), writes, size);
 }
@@ -44,4 +49,25 @@ test("free pages are gone, and a row can be appended", () => {
   const compact = rewritten(sparse, { replace: new Map(), append });
   assert.ok(compact.length < 20_000 && sparse.length > 900_000, `${compact.length}`);
   assert.equal(contentsOf(compact)["key"]!.length, 6);
+});
+
+test("writes that follow each other go together, and nothing else changes", () => {
+  const write = (offset: number, length: number) => {
+    return { offset, bytes: new Uint8Array(length).fill(offset % 251) };
+  };
+  const large = 5 << 20;
+  const writes = [write(8, 4), write(12, 4), write(16, large), write(16 + large, 4), write(0, 8)];
+  const size = 20 + large;
+  const merged = Array.from(gathered(writes), kept);
+  assert.deepEqual(
+    merged.map(({ offset, bytes }) => [offset, bytes.length]),
+    [
+      [8, 8],
+      [16, large],
+      [16 + large, 4],
+      [0, 8],
+    ],
+  );
+  const empty = new Uint8Array(0);
+  assert.ok(Buffer.compare(applied(empty, merged, size), applied(empty, writes, size)) === 0);
 });

@@ -7,8 +7,8 @@ import type { SeenRevisions } from "./bump.ts";
 
 /** So many backups of the newest lineage are looked at for the rate. */
 const RECENT = 12;
-/** In each older lineage so many that do not count are passed over. */
-const PATIENCE = 12;
+/** So many that do not count are passed over in each lineage. */
+const PATIENCE = 100;
 /** Older lineages than so many have lower revisions than any bump adds. */
 const LINEAGES = 24;
 /** Closer ones say more about the clock than about the cluster. */
@@ -26,11 +26,13 @@ export async function seenRevisions(
   options: SeenOptions,
 ): Promise<SeenRevisions | undefined> {
   const lineages = [...Map.groupBy(backups, ({ lineage }) => lineage).values()].slice(0, LINEAGES);
-  const [newest = [], ...older] = lineages;
-  const recent = await counted(repository, newest.slice(0, RECENT), options);
-  const tops = [...recent];
-  for (const lineage of older)
-    tops.push(...(await counted(repository, lineage.slice(0, PATIENCE), options)));
+  let recent: readonly ListedBackup[] = [];
+  const tops: ListedBackup[] = [];
+  for (const lineage of lineages) {
+    const found = await counted(repository, lineage, recent.length > 0 ? 1 : RECENT, options);
+    if (recent.length === 0) recent = found;
+    tops.push(...found);
+  }
   if (tops.length === 0) return undefined;
   return {
     highest: tops.reduce((most, { revision }) => (revision > most ? revision : most), 0n),
@@ -39,14 +41,19 @@ export async function seenRevisions(
   };
 }
 
+/** The newest so many that count. */
 async function counted(
   repository: Repository,
-  names: readonly ListedBackup[],
+  lineage: readonly ListedBackup[],
+  wanted: number,
   options: SeenOptions,
 ): Promise<ListedBackup[]> {
   const found: ListedBackup[] = [];
-  for await (const { name, problem } of loadBackups(repository, names, options))
+  const names = lineage.slice(0, wanted + PATIENCE);
+  for await (const { name, problem } of loadBackups(repository, names, options)) {
     if (problem === undefined) found.push(name);
+    if (found.length === wanted) break;
+  }
   return found;
 }
 

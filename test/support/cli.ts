@@ -4,7 +4,6 @@ import { run } from "../../src/cli/run.ts";
 export interface CommandResult {
   readonly status: number;
   readonly stdout: string;
-  readonly stdoutBytes: Buffer;
   readonly stderr: string;
 }
 
@@ -21,6 +20,15 @@ export async function runCommand(
   argv: readonly string[],
   world: CommandWorld = {},
 ): Promise<CommandResult> {
+  const { stdout, ...result } = await runForBytes(argv, world);
+  return { ...result, stdout: stdout.toString() };
+}
+
+/** The same for output that is no text. */
+export async function runForBytes(
+  argv: readonly string[],
+  world: CommandWorld = {},
+): Promise<Omit<CommandResult, "stdout"> & { readonly stdout: Buffer }> {
   const { env = {}, input = new Uint8Array(), signal = new AbortController().signal } = world;
   const isTTY = world.terminal === true;
   const stdout = Object.assign(new PassThrough(), { isTTY });
@@ -30,8 +38,7 @@ export async function runCommand(
   const status = await run(argv, { env, stdin: Readable.from([input]), stdout, stderr, signal });
   stdout.end();
   stderr.end();
-  const [stdoutBytes, stderrBytes] = [await out, await err];
-  return { status, stdout: `${stdoutBytes}`, stdoutBytes, stderr: `${stderrBytes}` };
+  return { status, stdout: await out, stderr: (await err).toString() };
 }
 
 async function bytesOf(stream: PassThrough): Promise<Buffer> {

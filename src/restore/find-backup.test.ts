@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { test } from "node:test";
+import { recordingLog } from "../../test/support/faulty-store.ts";
+import {
+  addBackup,
+  ALICE,
+  CLUSTER,
+  EPOCH,
+  HOUR,
+  MALLORY,
+  putBytes,
+  scratchRepository,
+  trusting,
+  waiting,
+  type ScratchRepository,
+} from "../../test/support/repository.ts";
+import type { HoldfastError } from "../errors.ts";
+import { silentLog } from "../io/log.ts";
+import { listBackups } from "../repository/catalog.ts";
+import { manifestKey, signatureKey } from "../repository/layout.ts";
+import { publish } from "../repository/publish.ts";
+import { findBackupToOpen } from "./find-backup.ts";
+import { seenRevisions } from "./seen-revisions.ts";
+
+const options = { ...waiting, trust: trusting(ALICE), log: silentLog };
+
+async function copyInto(
+  repository: ScratchRepository,
+  made: Awaited<ReturnType<typeof addBackup>>,
+) {
+  await putBytes(repository, made.manifest.objects[0]!.key, made.data);
+  await publish(repository, made, waiting);
+}
+
+test("of several repositories the one with the newest is taken, whatever the order", async () => {
+  await using stale = await scratchRepository();
+  await using fresh = await scratchRepository();
+  const old = await addBackup(stale, { revision: 7n });
+  await copyInto(fresh, old);
+  const newest = await addBackup(fresh, { revision: 9n, time: EPOCH + HOUR });
+  for (const repositories of [
+    [stale, fresh],
+    [fresh, stale],
+  ]) {
+    const found = await findBackupToOpen(repositories, CLUSTER, "latest", options);
+    assert.deepEqual([found.backup.manifest.id, found.signer], [newest.name.id, "alice"]);
+    assert.equal(found.repository, fresh);
+  }
+});
+
+test("a copy that is good stands in for one that is not, loudly; another backup never does", async () => {
+  await using one = await scratchRepository();
+  await using two = await scratchRepository();
+  const old = await addBackup(one, { revision: 7n });
+  const newest = await addBackup(one, { revision: 9n });
+  await copyInto(two, newest);
+  await rm(one.file(signatureKey(manifestKey(newest.name))));
+  const log = recordingLog();
+  const found = await findBackupToOpen([one, two], CLUSTER, "latest", { ...options, log });
+  assert.equal(found.repository, two);
+  assert.match(log.lines.join(), /warn in .*: the backup .* is not signed/);
+  await rm(two.file(signatureKey(manifestKey(newest.name))));
+  await assert.rejects(
+    findBackupToOpen([one, two], CLUSTER, "latest", options),
+    (error: HoldfastError) =>
+      error.code === "signature-missing" &&
+      error.message.startsWith(`${newest.name.id} is not used`) &&
+      error.hint!.endsWith(`the one before it is ${old.name.id}`),
+  );
+});
+
+test("what clients may have seen: the highest of every lineage that counts, and the highest rate", async () => {
+  await using repository = await scratchRepository();
+  for (const [lineage, revision, hour] of [
+    [1, 100n, 0],
+    [1, 9000n, 1],
+    [2, 200n, 2],
+    [2, 7400n, 4],
+    [2, 7500n, 6],
+  ] as const)
+    await addBackup(repository, { lineage, revision, time: EPOCH + hour * HOUR });
+  await addBackup(repository, { lineage: 3, revision: 1n << 50n, signedBy: MALLORY });
+  const listing = await listBackups(repository, CLUSTER, waiting);
+  const seen = await seenRevisions(repository, listing, options);
+  assert.deepEqual(seen, { highest: 9000n, timeMs: EPOCH + 6 * HOUR, ratePerSecond: 1 });
+});
