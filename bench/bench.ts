@@ -16,6 +16,9 @@ const USAGE = `usage: npm run bench -- [--size 100m|1.6g|8g]... [--only WORK,WOR
   --pairs  runs of each side that count; 7 when left out
 `;
 
+/** The benchmark itself brings about 2. */
+const BUSY = 3;
+
 interface Options {
   readonly sizes: readonly Size[];
   readonly works: readonly Work[];
@@ -57,6 +60,8 @@ async function measure(work: Work, size: Size, pairs: number, machine: string): 
   await using contest = await work.begin(size);
   const load = loadavg()[0]!;
   const name = `bench: ${work.id} ${input.size ?? ""}`.trimEnd();
+  if (load > BUSY)
+    process.stderr.write(`${name}: load ${load.toFixed(1)}: the machine has other things to do\n`);
   const measuredPairs = await compete(contest, pairs, (text) =>
     process.stderr.write(`${name}: ${text}\n`),
   );
