@@ -30,7 +30,7 @@ function decode(pieces: readonly Uint8Array[], targetSize: number): Decoded {
   const target = new Uint8Array(targetSize);
   decoder.into(target);
   for (const piece of pieces)
-    for (let at = 0; at < piece.length; empty()) at += decoder.take(piece.subarray(at));
+    for (let at = 0; at < piece.length; empty()) at += decoder.take(Buffer.from(piece).subarray(at));
   empty();
   decoder.end();
   return { data: concatBytes(parts), version: decoder.version };
@@ -65,7 +65,7 @@ test("SnapshotDecoder reads what etcd sends, wherever it is cut, into targets of
 test("SnapshotDecoder stops at the first blob, and knows then what is to come", () => {
   const decoder = new SnapshotDecoder();
   const body = framed(varintField(2, 98_304), bytesField(3, new Uint8Array(32_768)));
-  const read = decoder.take(body);
+  const read = decoder.take(Buffer.from(body));
   assert.equal(read, body.length - 32_768);
   assert.deepEqual([decoder.blobLeft, decoder.remainingBytes], [32_768, 98_304]);
 });

@@ -52,14 +52,15 @@ export class SnapshotDecoder {
    * Decodes a piece of the body, up to where the target is full. Returns how many bytes of it that was.
    * Throws "malformed-message" with the offset in the body.
    */
-  take(piece: Uint8Array): number {
+  take(piece: Buffer): number {
     let at = 0;
     while (at < piece.length) {
       if (this.blobLeft > 0) {
         const room = this.#target.length - this.filled;
         const length = Math.min(this.blobLeft, piece.length - at, room);
         if (length === 0) break;
-        this.#target.set(piece.subarray(at, at + length), this.filled);
+        // `set` would copy into shared memory at half the speed
+        piece.copy(this.#target, this.filled, at, at + length);
         this.filled += length;
         this.blobLeft -= length;
         at += this.#passed(length);

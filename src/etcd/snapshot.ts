@@ -38,8 +38,8 @@ export function openSnapshot(
 }
 
 /** Reads up to the first byte of the first blob; gives what has arrived from there on. */
-async function beginBlob(body: ChunkStream, decoder: SnapshotDecoder): Promise<Uint8Array> {
-  let rest: Uint8Array = new Uint8Array(0);
+async function beginBlob(body: ChunkStream, decoder: SnapshotDecoder): Promise<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
   const hasBegun = await body.read((piece) => {
     rest = piece.subarray(decoder.take(piece));
     return decoder.blobLeft === 0;
@@ -52,12 +52,12 @@ async function beginBlob(body: ChunkStream, decoder: SnapshotDecoder): Promise<U
 function blobReader(
   body: ChunkStream,
   decoder: SnapshotDecoder,
-  arrived: Uint8Array,
+  arrived: Buffer,
 ): ByteSource["read"] {
   let rest = arrived;
   return async (into) => {
     decoder.into(into);
-    const take = (piece: Uint8Array): boolean => {
+    const take = (piece: Buffer): boolean => {
       rest = piece.subarray(decoder.take(piece));
       return decoder.filled < into.length;
     };

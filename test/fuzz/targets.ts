@@ -180,9 +180,10 @@ export const TARGETS: readonly Target[] = [
     share: 10,
     run(input, chance) {
       const decoder = new SnapshotDecoder();
-      for (let at = 0; at < input.length;) {
+      const body = Buffer.from(input);
+      for (let at = 0; at < body.length;) {
         decoder.into(new Uint8Array(chance.between(1, 5000)));
-        at += decoder.take(input.subarray(at, at + chance.between(1, 3000)));
+        at += decoder.take(body.subarray(at, at + chance.between(1, 3000)));
       }
       decoder.end();
     },
