@@ -54,6 +54,8 @@ export function concludeReport(
     crc32c,
   };
   const dbSize = meta.pages * meta.pageSize;
+  const headHash = onDemand(() => hashKV(scope));
+  const usage = onDemand(() => readUsage(candidates, leaves, history));
   const report: Report = {
     findings: findings.list(),
     trailer,
@@ -74,7 +76,9 @@ export function concludeReport(
     },
     revision,
     compactRevision: contents.compactRevision,
-    hashKV: hashKV(scope),
+    get hashKV() {
+      return headHash();
+    },
     rows: history.rows,
     liveKeys: history.liveKeys,
     tombstones: history.tombstones,
@@ -87,13 +91,30 @@ export function concludeReport(
     downgrade: contents.downgrade,
     consistentIndex: contents.consistentIndex,
     term: contents.term,
-    ...readUsage(candidates, leaves, history),
+    get prefixes() {
+      return usage().prefixes;
+    },
+    get namespaces() {
+      return usage().namespaces;
+    },
+    get largest() {
+      return usage().largest;
+    },
+    get mostRevised() {
+      return usage().mostRevised;
+    },
   };
   return {
     report,
     hashKV: (at = revision, compactedAt = scope.compactRevision) =>
       hashKV({ ...scope, compactRevision: compactedAt }, at),
   };
+}
+
+/** What only some who inspect want to know is added up when the first of them asks: it takes as long as the trees. */
+function onDemand<T>(compute: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => (known ??= { value: compute() }).value;
 }
 
 /** What is left to say of bytes that hold no database. */

@@ -1,6 +1,9 @@
 import type { Finding } from "../format/finding.ts";
 
-/** All that one pass over a snapshot learns. Everything here was computed from the bytes that went by. */
+/**
+ * All that one pass over a snapshot learns, computed from the bytes that went by: HashKV and who fills the database
+ * when they are first read, the rest already.
+ */
 export interface Report {
   /** Errors first, then warnings; each in page order. */
   readonly findings: readonly Finding[];
