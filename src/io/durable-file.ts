@@ -2,7 +2,6 @@
  * Files that must survive a power cut: written at positions, synced, and, where a name must never show half a file,
  * written under another name first and renamed.
  */
-import { readSync } from "node:fs";
 import {
   constants,
   copyFile as copy,
@@ -16,6 +15,7 @@ import { basename, dirname, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
 import { randomName } from "./random.ts";
+import { readFully } from "./read-fully.ts";
 
 /** A new file, open for writing at any position and for reading back. */
 export interface OutputFile extends AsyncDisposable {
@@ -143,17 +143,6 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array, position: numbe
     const length = Math.min(bytes.length - written, MOST_AT_ONCE);
     written += (await handle.write(bytes, written, length, position + written)).bytesWritten;
   }
-}
-
-function readFully(fd: number, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const read = readSync(fd, bytes, filled, length - filled, offset + filled);
-    if (read === 0) break;
-    filled += read;
-  }
-  return bytes.subarray(0, filled);
 }
 
 const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { HoldfastError } from "../errors.ts";
+import { readFully } from "./read-fully.ts";
 
 /** A file that is read at any place. Disposing closes it; once or more, that is the same. */
 export interface RandomAccessFile extends Disposable {
@@ -25,15 +26,4 @@ export function openRandomAccess(path: string): RandomAccessFile {
       fd = undefined;
     },
   };
-}
-
-function readFully(fd: number, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const read = readSync(fd, bytes, filled, length - filled, offset + filled);
-    if (read === 0) break;
-    filled += read;
-  }
-  return bytes.subarray(0, filled);
 }
