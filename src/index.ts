@@ -22,6 +22,7 @@ export { ERRORS, HoldfastError, type ErrorCode } from "./errors.ts";
 export type { Bucket, Entry, Meta } from "./format/bbolt/reader.ts";
 export type { Finding, Place } from "./format/finding.ts";
 export type { KeyValue } from "./format/mvcc/key-value.ts";
+export type { StoredAlarm, StoredMember } from "./format/mvcc/records.ts";
 export type { Revision } from "./format/mvcc/revision.ts";
 export type { Row, Span } from "./format/mvcc/rows.ts";
 export { inspectFile } from "./inspect/file.ts";

@@ -1,4 +1,5 @@
 import { bytesText, toHex, u64be } from "../format/bytes.ts";
+import { BUCKETS } from "../format/mvcc/buckets.ts";
 import {
   decodeAlarm,
   decodeCompactionMark,
@@ -10,11 +11,13 @@ import {
   isMemberKey,
   isRole,
   isVersion,
+  type StoredAlarm,
+  type StoredMember,
 } from "../format/mvcc/records.ts";
 import type { Candidates } from "./candidates.ts";
 import { elementsOf, isBucket, type BucketLeaves } from "./buckets.ts";
 import type { Findings } from "./findings.ts";
-import type { Alarm, AuthState, Member } from "./report.ts";
+import type { AuthState } from "./report.ts";
 
 /** What the small buckets say. */
 export interface Contents {
@@ -29,25 +32,11 @@ export interface Contents {
   readonly downgrade: string;
   readonly leases: ReadonlySet<bigint>;
   readonly auth: AuthState;
-  readonly alarms: readonly Alarm[];
-  readonly members: readonly Member[];
+  readonly alarms: readonly StoredAlarm[];
+  readonly members: readonly StoredMember[];
 }
 
 type Record = readonly [key: Uint8Array, value: Uint8Array];
-
-/** Buckets that every server of 3.4 to 3.7 has; it creates the missing ones at boot, except as noted. */
-const EXPECTED = [
-  "alarm",
-  "auth",
-  "authRoles",
-  "authUsers",
-  "cluster",
-  "key",
-  "lease",
-  "members",
-  "members_removed",
-  "meta",
-];
 
 /** Reads the small buckets and says what a server could not read. */
 export function readContents(
@@ -84,14 +73,14 @@ const INDISPENSABLE = new Set(["key", "meta"]);
 
 function checkNames(buckets: readonly BucketLeaves[], findings: Findings): void {
   const names = buckets.map(({ name }) => name);
-  for (const bucket of EXPECTED.filter((name) => !names.includes(name)))
+  for (const bucket of BUCKETS.filter((name) => !names.includes(name)))
     findings.add(
       "bucket-missing",
       { bucket },
       `bucket "${bucket}" is missing`,
       INDISPENSABLE.has(bucket) ? "error" : "warning",
     );
-  for (const bucket of names.filter((name) => !EXPECTED.includes(name)))
+  for (const bucket of names.filter((name) => !BUCKETS.includes(name)))
     findings.add("bucket-unknown", { bucket }, `no etcd server has a bucket "${bucket}"`);
 }
 
@@ -138,7 +127,7 @@ function readMembers(
   members: readonly Record[],
   removed: Iterable<Record>,
   findings: Findings,
-): Member[] {
+): StoredMember[] {
   for (const [bucket, records] of [
     ["members", members],
     ["members_removed", removed],

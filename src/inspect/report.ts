@@ -1,4 +1,5 @@
 import type { Finding } from "../format/finding.ts";
+import type { StoredAlarm, StoredMember } from "../format/mvcc/records.ts";
 
 /**
  * All that one pass over a snapshot learns, computed from the bytes that went by: HashKV and who fills the database
@@ -38,9 +39,9 @@ export interface Report {
   readonly tombstones: number;
   readonly leases: number;
   readonly auth: AuthState;
-  readonly alarms: readonly Alarm[];
+  readonly alarms: readonly StoredAlarm[];
   /** As the members bucket has them; authoritative only from 3.6 on. */
-  readonly members: readonly Member[];
+  readonly members: readonly StoredMember[];
   /** Text of meta/storageVersion ("" when unset, as before 3.6). */
   readonly storageVersion: string;
   /** Text of cluster/clusterVersion ("" when unset). */
@@ -81,19 +82,6 @@ export interface AuthState {
   readonly revision: bigint;
   readonly users: readonly string[];
   readonly roles: readonly string[];
-}
-
-export interface Alarm {
-  readonly memberId: bigint;
-  readonly alarm: string;
-}
-
-export interface Member {
-  readonly id: bigint;
-  readonly name: string;
-  readonly peerURLs: readonly string[];
-  readonly clientURLs: readonly string[];
-  readonly isLearner: boolean;
 }
 
 /** Keys, rows and bytes (of keys and values in every revision still held) under one name. */

@@ -7,6 +7,7 @@ import { HoldfastError } from "../errors.ts";
 import type { Edits } from "../format/bbolt/patch.ts";
 import type { Database, Entry } from "../format/bbolt/reader.ts";
 import { bytesText, compareBytes, textBytes, u64beBytes } from "../format/bytes.ts";
+import { BUCKETS } from "../format/mvcc/buckets.ts";
 import { idText, memberJSON, type NewMember } from "../format/cluster/member.ts";
 import { decodeCompactionMark } from "../format/mvcc/records.ts";
 import { decodeRevision, encodeRevision } from "../format/mvcc/revision.ts";
@@ -28,20 +29,6 @@ export interface EditRequest {
 /** Alarms stop all writes, whoever raised them; a downgrade goes on after a restore. */
 export type Leftover = "alarms" | "downgrade";
 
-/** Every bucket that a server of today knows: all exist after a restore. */
-const BUCKETS = [
-  "alarm",
-  "auth",
-  "authRoles",
-  "authUsers",
-  "cluster",
-  "key",
-  "lease",
-  "members",
-  "members_removed",
-  "meta",
-] as const;
-
 const MAX_REVISION = (1n << 63n) - 1n;
 
 /** New values of rows by their key's text; undefined takes the row out. */
@@ -55,6 +42,7 @@ export interface BackendEdits extends Edits {
 /** Throws "target-version" and, for a bump beyond 63 bits, "usage". */
 export function planEdits(database: Database, request: EditRequest): BackendEdits {
   const { members, bump, target, drop } = request;
+  // all of them exist after a restore
   const missing = BUCKETS.filter((name) => database.bucket(name) === undefined);
   const replace = new Map<string, Entry[]>(missing.map((name) => [name, []]));
   replace.set("members", changed([], memberRows(members)));

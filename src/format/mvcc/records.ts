@@ -13,6 +13,7 @@ import { bytesText, u64be } from "../bytes.ts";
 import { BYTES, readFields, VARINT, type Field } from "../protobuf.ts";
 import { decodeRevision } from "./revision.ts";
 
+/** A row of the members bucket: the cluster as the backend knows it, authoritative from 3.6 on. */
 export interface StoredMember {
   readonly id: bigint;
   readonly name: string;
@@ -21,6 +22,7 @@ export interface StoredMember {
   readonly isLearner: boolean;
 }
 
+/** A row of the alarm bucket; `alarm` by its name. */
 export interface StoredAlarm {
   readonly memberId: bigint;
   readonly alarm: string;
