@@ -1,6 +1,6 @@
 /**
  * Processes that are killed at random instants: whatever is listed afterwards is whole, a data dir is the old or the new
- * one, and the next run goes through. `HOLDFAST_KILLS` says how often; a handful when it is left out.
+ * one, and the next run goes through. `HOLDFAST_KILLS` says how often, of each of the three.
  */
 import assert from "node:assert/strict";
 import { readdir, rm, utimes } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { startHoldfast } from "./support/holdfast.ts";
 import { random, type Random } from "./support/random.ts";
 import { connectionFlags, station, type Station } from "./support/station.ts";
 
-const KILLS = Number(process.env["HOLDFAST_KILLS"] ?? 5);
+const KILLS = Number(process.env["HOLDFAST_KILLS"] ?? 40);
 const SEED = Number(process.env["SEED"] ?? 20261124);
 
 interface Victim {

@@ -22,7 +22,7 @@ import {
 } from "./support/repository.ts";
 
 /** How often each is killed; any number by hand. */
-const KILLS = Number(process.env["HOLDFAST_KILLS"] ?? 12);
+const KILLS = Number(process.env["HOLDFAST_KILLS"] ?? 40);
 const SEED = Number(process.env["SEED"] ?? 20261124);
 const SIZE = 2 << 20;
 const BACKUPS = 6;
