@@ -69,7 +69,8 @@ test("a flipped bit anywhere in the snapshot, the manifest or the signature", as
   const bad = await add(here, 9);
   await restores(here);
   for (const [kind, codes] of [
-    ["data", ["backup-damaged", "sealed-damaged"]],
+    // in the header it may look like one that is sealed to somebody else; the error says how to tell
+    ["data", ["backup-damaged", "sealed-damaged", "no-identity-matches"]],
     ["manifest", ["document-invalid", "signature-invalid", "format-newer"]],
     ["signature", ["signature-invalid", "signer-unknown"]],
   ] as const) {

@@ -30,8 +30,12 @@ export async function* readContents(
   if (object === undefined)
     throw new HoldfastError("object-missing", `${manifest.id} has no object "${role}"`);
   const limit = role === "snapshot" ? manifest.snapshot.size : MOST_REPORT_BYTES;
-  const packed = await opened(repository, manifest, object, options);
-  yield* unpack(packed, { signal, limit });
+  try {
+    yield* unpack(await opened(repository, manifest, object, options), { signal, limit });
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== "no-identity-matches") throw error;
+    throw strangeIdentity(manifest, error);
+  }
 }
 
 /** OpenPGP has no authenticated pieces: what is sealed with it is compared as a whole first. */
@@ -52,4 +56,11 @@ async function opened(
   if (sealing.kind === "age") return open(stored(told), identities, { signal });
   for await (const _ of stored({ signal }));
   return open(stored(told), identities, { signal, digestChecked: true });
+}
+
+/** A header whose first bytes are damaged looks like one of somebody else's, and only the whole tells. */
+function strangeIdentity({ id, sealing }: Manifest, cause: HoldfastError): HoldfastError {
+  const what = `no given identity opens ${id}, which was sealed to ${sealing.recipients.join(", ")}`;
+  const hint = `give the identity of one of them; if you did, the backup is damaged: \`holdfast verify ${id}\` tells`;
+  return new HoldfastError(cause.code, what, { hint, cause });
 }

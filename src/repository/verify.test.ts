@@ -314,6 +314,24 @@ test("an identity that does not fit proves nothing and says nothing against the 
   );
 });
 
+test("a header of which a bit is flipped is damage, also where it looks like somebody else's", async () => {
+  await using repository = await scratchRepository();
+  const { manifest } = await addRealBackup(repository, { recipients: OURS.recipients });
+  const path = repository.file(objectOf(manifest, "snapshot")!.key);
+  const bytes = await readFile(path);
+  bytes[bytes.indexOf("X25519") + 20]! ^= 1;
+  await writeFile(path, bytes);
+  const [verdict] = await verify(repository, { identities: OURS.identities });
+  assert.deepEqual(codes([verdict!]), [["backup-damaged"]]);
+  await assert.rejects(
+    collect(readContents(repository, manifest, { ...waiting, identities: OURS.identities })),
+    (error) =>
+      error instanceof HoldfastError &&
+      error.code === "no-identity-matches" &&
+      error.hint!.includes(`verify ${manifest.id}`),
+  );
+});
+
 test("what was proven is recorded with a signing key, and so is damage", async () => {
   await using repository = await scratchRepository();
   const made = await addRealBackup(repository, { recipients: OURS.recipients });

@@ -175,7 +175,23 @@ async function drain(bytes: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of bytes);
 }
 
+/** An identity that does not open it says nothing against the backup, unless the stored bytes are damaged. */
 async function requireContents(
+  repository: Repository,
+  manifest: Manifest,
+  object: ManifestObject,
+  options: VerifyOptions,
+): Promise<void> {
+  try {
+    await requireOpened(repository, manifest, object, options);
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === "no-identity-matches")
+      await drain(storedBytes(repository, object, manifest.id, { signal: options.signal }));
+    throw error;
+  }
+}
+
+async function requireOpened(
   repository: Repository,
   manifest: Manifest,
   { role }: ManifestObject,
