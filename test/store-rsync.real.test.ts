@@ -39,7 +39,12 @@ let stores = 0;
 async function subject(url: (name: string) => string, root: string): Promise<Subject> {
   const name = `store-${stores++}`;
   const path = join(root, name, "deep");
-  const store = await openDriver(url(`${name}/deep`), PLAIN);
+  // its own: what is swept here must not be another one's that is at work
+  const spool = await scratch();
+  const store = await openDriver(url(`${name}/deep`), {
+    ...PLAIN,
+    env: { ...PLAIN.env, TMPDIR: spool.path },
+  });
   return {
     store,
     async leftovers() {
@@ -50,7 +55,10 @@ async function subject(url: (name: string) => string, root: string): Promise<Sub
       await mkdir(join(path, key, ".."), { recursive: true });
       await writeFile(join(path, key.replace(/([^/]+)$/, ".$1.Ab12Cd")), key);
     },
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      await spool[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -204,6 +212,20 @@ test("a spool without room is told before it is filled", { skip }, async () => {
   await fails("no-space", put(store, "large", 60 * MIB));
   assert.deepEqual(await keys(store), ["small"]);
   assert.deepEqual(await read(store, "small"), pattern("small", MIB));
+});
+
+test("a spool that a killed process left is swept when it is old enough, one in use is not", async () => {
+  await using folder = await scratch();
+  const url = `rsync://127.0.0.1:${daemon.port}/open/left?spoolDir=${folder.path}`;
+  await mkdir(folder.file("holdfast-spool-Ab12Cd", "0"), { recursive: true });
+  await writeFile(folder.file("holdfast-spool-Ab12Cd", "0", "object"), "sealed");
+  await mkdir(folder.file("somebody-else"));
+  await using store = await openDriver(url, PLAIN);
+  await put(store, "a", 1000);
+  const [own] = (await readdir(folder.path)).filter((name) => !/Ab12Cd|else/.test(name));
+  assert.equal(await store.sweep(3_600_000, waiting), 0);
+  assert.equal(await store.sweep(0, waiting), 1);
+  assert.deepEqual((await readdir(folder.path)).toSorted(), [own, "somebody-else"].toSorted());
 });
 
 test("the spool is gone when the store is closed", async () => {

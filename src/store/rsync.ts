@@ -290,5 +290,5 @@ async function sweepRsync(rsync: Rsync, graceMs: number, { signal }: Waiting): P
   const isOld = ({ modifiedMs }: Listed): boolean => now().getTime() - modifiedMs >= graceMs;
   const old = found.filter((one) => one.isFile && TEMPORARY.test(one.path) && isOld(one));
   for (const { path } of old) await removeFile(rsync, path, "sweep", signal);
-  return old.length;
+  return old.length + (await rsync.spool.sweep(graceMs));
 }
