@@ -2,6 +2,7 @@
 import { idText, type NewMember } from "../format/cluster/member.ts";
 import type { Log } from "../io/log.ts";
 import type { Restored } from "../restore/restore.ts";
+import { leftoverWarnings } from "./restore-leftovers.ts";
 import type { TargetVersion } from "../restore/target-version.ts";
 
 interface Asked {
@@ -44,7 +45,7 @@ function warnings({ cluster, place, report }: Restored, { target }: Asked): stri
     told.push(
       `the data dir belongs to user ${owner}, what is in it does not: chown -R ${owner} ${place.dataDir}`,
     );
-  return told;
+  return [...told, ...leftoverWarnings(place)];
 }
 
 function nextSteps({ cluster, place }: Restored): string[] {

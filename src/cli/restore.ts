@@ -11,6 +11,7 @@ import { addOpenFlags, openBackup, OPEN_FAILURES } from "./open-backup.ts";
 import { formatOutput, outputOption, type OutputFormat } from "./output.ts";
 import { acceptFindingOption } from "./accept-finding.ts";
 import { addConsentFlag } from "./repository-flags.ts";
+import { leftoverWarnings } from "./restore-leftovers.ts";
 import { planDocument, planText } from "./restore-plan-text.ts";
 import { restoredDocument, restoredText } from "./restored-text.ts";
 import { parseTargetVersion } from "./target-version-flag.ts";
@@ -164,6 +165,8 @@ async function restore(
   const { prepareRestore, runRestore } = await import("../restore/from-repository.ts");
   const { stdout, signal } = context;
   const plan = await prepareRestore(found, requestOf(flags), { trust: found.trust, signal });
+  for (const warning of plan.places.flatMap(({ place }) => leftoverWarnings(place)))
+    context.log.warn(warning);
   if (flags.dryRun)
     return void stdout.write(
       await formatOutput(flags.output, planDocument(plan), () => planText(plan)),

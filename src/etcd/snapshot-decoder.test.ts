@@ -30,7 +30,8 @@ function decode(pieces: readonly Uint8Array[], targetSize: number): Decoded {
   const target = new Uint8Array(targetSize);
   decoder.into(target);
   for (const piece of pieces)
-    for (let at = 0; at < piece.length; empty()) at += decoder.take(Buffer.from(piece).subarray(at));
+    for (let at = 0; at < piece.length; empty())
+      at += decoder.take(Buffer.from(piece).subarray(at));
   empty();
   decoder.end();
   return { data: concatBytes(parts), version: decoder.version };

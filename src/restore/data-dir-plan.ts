@@ -1,5 +1,5 @@
 /** Where a restored data dir goes, and what becomes of what is there: looked at before anything is written. */
-import { dirname, join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import {
   canonicalPath,
@@ -11,6 +11,7 @@ import {
   requireSpace,
   type Ownership,
 } from "../io/directory.ts";
+import { randomName } from "../io/random.ts";
 
 export interface Move {
   readonly from: string;
@@ -34,6 +35,11 @@ export interface DataDirPlan {
   readonly aside: readonly Move[];
   /** Whether the new one is given to the owner of what is there. */
   readonly isGiven: boolean;
+  /**
+   * Folders where a restore of this data dir was at work and did not come to its end: killed, or still running. Each holds a
+   * database in the clear.
+   */
+  readonly leftovers: readonly string[];
 }
 
 export interface DataDirRequest {
@@ -69,7 +75,24 @@ export async function planDataDir(request: DataDirRequest): Promise<DataDirPlan>
     owner: names === undefined ? undefined : await ownerOf(dataDir, isOccupied),
     aside: [...walMove, ...moves],
     isGiven: keepAside !== undefined,
+    leftovers: await leftoversOf(dataDir, stageIn),
   };
+}
+
+/** A name for what is being built: beside the real one, hidden, and telling whose it is should a kill leave it there. */
+export function hiddenName(path: string): string {
+  return `${hiddenPrefix(path)}${randomName()}`;
+}
+
+function hiddenPrefix(path: string): string {
+  return `.${basename(path).slice(0, 48)}.holdfast-`;
+}
+
+async function leftoversOf(dataDir: string, folder: string): Promise<string[]> {
+  const names = (await listDirectory(await nearest(folder))) ?? [];
+  return names
+    .filter((name) => name.startsWith(hiddenPrefix(dataDir)))
+    .map((name) => join(folder, name));
 }
 
 /** Left in a mount point by its file system, or by an earlier restore. */
@@ -86,8 +109,9 @@ async function namesIn(
       cause,
     });
   try {
-    const names = await listDirectory(dataDir);
-    if (names === undefined && (await exists(dataDir))) throw new Error("a link to nothing");
+    const all = await listDirectory(dataDir);
+    if (all === undefined && (await exists(dataDir))) throw new Error("a link to nothing");
+    const names = all?.filter((name) => !name.startsWith(hiddenPrefix(dataDir)));
     if (names === undefined || names.length === 0) return names;
     if (keepAside !== undefined && names.includes("member")) return names;
     if (keepAside !== undefined && names.every(isLeftThere)) return names;

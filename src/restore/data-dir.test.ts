@@ -305,3 +305,27 @@ test("when the last rename fails, what was there is back in its place", async ()
   assert.deepEqual(await tree(root), ["d/member/snap/db"]);
   assert.equal(await readFile(join(dataDir, "member", "snap", "db"), "utf8"), "old");
 });
+
+test("what a killed restore left is named, and is not in the way", async () => {
+  const dataDir = join(root, "d");
+  const killed = await stageDataDir(await planDataDir({ dataDir }));
+  await fill(killed);
+  const { leftovers } = await planDataDir({ dataDir });
+  assert.deepEqual(leftovers, [killed.snapDir.slice(0, -"/member/snap".length)]);
+  assert.deepEqual((await planDataDir({ dataDir: join(root, "other") })).leftovers, []);
+  await restoreInto(dataDir);
+  assert.deepEqual(await tree(dataDir), ["member/snap/db", "member/wal/0.wal"]);
+  assert.deepEqual(await tree(killed.snapDir), ["db"]);
+});
+
+test("in a mount point as well", async (t) => {
+  const dataDir = join(root, "d");
+  await mkdir(dataDir);
+  if (!mount(t, dataDir, "-t", "tmpfs", "-o", "size=1m", "tmpfs")) return;
+  const left = join(dataDir, ".d.holdfast-0123abcd");
+  await mkdir(left);
+  const plan = await planDataDir({ dataDir });
+  assert.deepEqual([plan.leftovers, plan.isPresent], [[left], true]);
+  await restoreInto(dataDir);
+  assert.deepEqual((await readdir(dataDir)).toSorted(), [".d.holdfast-0123abcd", "member"]);
+});

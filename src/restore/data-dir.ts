@@ -3,7 +3,7 @@
  * one rename. A WAL dir of its own is published just before it, so that a data dir never stands without its log; what was
  * there before is kept under another name.
  */
-import { basename, dirname, join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import {
   createDirectories,
   giveTree,
@@ -13,8 +13,7 @@ import {
   syncDirectory,
   syncTree,
 } from "../io/directory.ts";
-import { randomName } from "../io/random.ts";
-import { contains, type DataDirPlan, type Move } from "./data-dir-plan.ts";
+import { contains, hiddenName, type DataDirPlan, type Move } from "./data-dir-plan.ts";
 
 /** A data dir in the making. Disposed without `publish`, nothing of it is left, created parents included. */
 export interface StagedDataDir extends AsyncDisposable {
@@ -55,11 +54,6 @@ function layOut({ dataDir, walDir, isPresent, stageIn }: DataDirPlan): Layout {
     roots: inside ? [stage] : [stage, walStage],
     moves: inside ? moves : [{ from: walStage, to: walDir }, ...moves],
   };
-}
-
-/** Beside the real name, hidden, and telling whose it is should a power cut leave it there. */
-function hiddenName(path: string): string {
-  return `.${basename(path).slice(0, 48)}.holdfast-${randomName()}`;
 }
 
 /** Creates the folders of a planned data dir under names that nobody looks for. */

@@ -26,6 +26,7 @@ const place: DataDirPlan = {
   owner: undefined,
   aside: [],
   isGiven: true,
+  leftovers: [],
 };
 const m1 = { name: "m1", peerURLs: ["http://127.0.0.1:2380"] };
 
