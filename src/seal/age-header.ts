@@ -1,6 +1,7 @@
 import { Decrypter, Encrypter, type Identity, type Recipient } from "age-encryption";
 import { parseAgeHeader } from "../format/age/header.ts";
 import { HoldfastError } from "../errors.ts";
+import { Unanswered } from "./key-file.ts";
 
 /** Who an age file is sealed to: a native recipient as text, or a plug for typage. */
 export type AgeRecipient = string | Recipient;
@@ -53,6 +54,7 @@ export async function openAgeHeader(
     return await decrypter.decryptHeader(bytes);
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
+    if (error instanceof Unanswered) throw error.cause;
     const what = `the age header is damaged: ${(error as Error).message}`;
     throw new HoldfastError("sealed-damaged", what);
   }

@@ -5,7 +5,14 @@ import { HoldfastError } from "../errors.ts";
 import { beginsAgeFile, openAge } from "./age-file.ts";
 import type { AgeIdentity } from "./age-header.ts";
 import { openInlet } from "./inlet.ts";
-import { keyLines, textOf, unusableKey, type AskPassphrase, type KeyFile } from "./key-file.ts";
+import {
+  keyLines,
+  textOf,
+  Unanswered,
+  unusableKey,
+  type AskPassphrase,
+  type KeyFile,
+} from "./key-file.ts";
 import { holdsOpenPgpPrivateKeys, readOpenPgpIdentities } from "./openpgp-keys.ts";
 import { scryptIdentity } from "./scrypt.ts";
 import { parseSshKeyFile, unlockSshKey } from "./ssh-key-file.ts";
@@ -30,14 +37,23 @@ export async function parseIdentities(
   files: readonly KeyFile[],
   ask: AskPassphrase,
 ): Promise<Identities> {
+  const asking = untold(ask);
   const age: AgeIdentity[] = [];
   const openpgp: PrivateKey[] = [];
   for (const file of files) {
     if (holdsOpenPgpPrivateKeys(file)) openpgp.push(...(await readOpenPgpIdentities(file)));
-    else age.push(...(await ageIdentities(file, ask)));
+    else age.push(...(await ageIdentities(file, asking)));
   }
-  age.push(scryptIdentity(() => ask("what was sealed")));
+  age.push(scryptIdentity(() => asking("what was sealed")));
   return { age, openpgp, ask };
+}
+
+/** What `ask` throws passes through typage, whose own errors speak of damage: it must not be taken for one of them. */
+function untold(ask: AskPassphrase): AskPassphrase {
+  return (what) =>
+    ask(what).catch((cause: unknown) => {
+      throw new Unanswered(cause);
+    });
 }
 
 async function ageIdentities(file: KeyFile, ask: AskPassphrase): Promise<readonly AgeIdentity[]> {

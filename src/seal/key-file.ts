@@ -13,6 +13,13 @@ export interface KeyFile {
  */
 export type AskPassphrase = (what: string) => Promise<string>;
 
+/** Around what an AskPassphrase threw, on its way through code that would take it for its own failure. */
+export class Unanswered extends Error {
+  constructor(cause: unknown) {
+    super("no passphrase was given", { cause });
+  }
+}
+
 export function unusableKey(
   code: ErrorCode,
   file: KeyFile,

@@ -38,11 +38,10 @@ export async function unlockSshKey(
   ask: AskPassphrase,
   code: ErrorCode,
 ): Promise<SshPrivateKey> {
+  const passphrase = encryption === undefined ? "" : await ask(`the key "${file.name}"`);
   try {
     const bytes =
-      encryption === undefined
-        ? privatePart
-        : await decrypt(privatePart, encryption, await ask(`the key "${file.name}"`));
+      encryption === undefined ? privatePart : await decrypt(privatePart, encryption, passphrase);
     const key = decodePrivatePart(bytes);
     if (key !== undefined) return key;
   } catch (error) {
