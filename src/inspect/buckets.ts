@@ -25,7 +25,7 @@ import type { Tree } from "./tree.ts";
 export interface BucketLeaves {
   readonly name: string;
   readonly nameBytes: Uint8Array;
-  readonly leaves: readonly number[];
+  readonly leaves: Uint32Array;
 }
 
 /** The buckets under page `root`, in bbolt's order, each tree walked and checked. */
@@ -71,7 +71,7 @@ function isCut(value: Stretch): boolean {
 
 function checkNesting(
   candidates: Candidates,
-  leaves: readonly number[],
+  leaves: Uint32Array,
   bucket: string,
   findings: Findings,
 ): void {
@@ -101,12 +101,12 @@ function readInline(
   where: { page: number; bucket: string },
   crc32c: Crc32c,
   findings: Findings,
-): number[] {
+): Uint32Array {
   const bytes = value.bytes.subarray(BUCKET_HEADER_BYTES);
   const problem = inlineProblem(bytes);
   if (problem !== undefined) {
     findings.add("page-invalid", where, `inline bucket "${where.bucket}": ${problem}`);
-    return [];
+    return new Uint32Array(0);
   }
   const stretch = { bytes, start: value.start + BUCKET_HEADER_BYTES };
   const count = pageCount(bytes, 0);
@@ -136,7 +136,7 @@ function readInline(
   candidates.runs.set(run, RUN.KIND, kind);
   candidates.runs.set(run, RUN.FIRST, first);
   candidates.runs.set(run, RUN.COUNT, count);
-  return [run];
+  return Uint32Array.of(run);
 }
 
 /** What is wrong with the image of an inline bucket's leaf. */

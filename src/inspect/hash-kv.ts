@@ -4,14 +4,14 @@ import type { Crc32c } from "../format/crc32c.ts";
 import { appendLeafCrc } from "./buckets.ts";
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
 import { isRow } from "./element-key.ts";
-import { KEY_RECORD, type History } from "./history.ts";
+import type { History } from "./history.ts";
 import type { HashKV } from "./report.ts";
 
 /** What a HashKV is computed over. */
 export interface HashScope {
   readonly candidates: Candidates;
   /** Leaf runs of the key bucket, in order. */
-  readonly leaves: readonly number[];
+  readonly leaves: Uint32Array;
   /** -1n when nothing was compacted. */
   readonly compactRevision: bigint;
   readonly headRevision: bigint;
@@ -39,7 +39,7 @@ export function hashKV(scope: HashScope, revision = scope.headRevision): HashKV 
     );
   const latest = revision === scope.headRevision ? undefined : newestRows(scope, revision);
   const newest = (key: number): number =>
-    latest === undefined ? scope.history.byKey.get(key, KEY_RECORD.LATEST) : latest.rows[key]!;
+    latest === undefined ? scope.history.latest[key]! : latest.rows[key]!;
   const isEmpty = latest === undefined ? scope.history.liveKeys === 0 : latest.isEmpty;
   const limit = new RevisionLimit(candidates, revision);
   const compacted = new RevisionLimit(candidates, compactRevision);

@@ -7,7 +7,6 @@ import type { Contents } from "./contents.ts";
 import type { FindingCode } from "./finding-codes.ts";
 import type { Findings } from "./findings.ts";
 import { mainRevision } from "./element-key.ts";
-import { WordTable } from "./words.ts";
 
 /** What the rows of the key bucket add up to. */
 export interface History {
@@ -16,22 +15,14 @@ export interface History {
   readonly tombstones: number;
   /** The last row's revision; 0n without rows. */
   readonly lastRevision: bigint;
-  /** Per user key, see KEY_RECORD. */
-  readonly byKey: WordTable;
-  /** Per user key the bytes of its rows, keys and values. */
-  readonly bytesByKey: Float64Array;
+  /** Per user key the element of its newest row + 1; 0: no row is live in the tree. */
+  readonly latest: Uint32Array;
 }
-
-export const KEY_RECORD = {
-  /** The element of its newest row + 1; 0: no row is live in the tree. */
-  LATEST: 0,
-  ROWS: 1,
-} as const;
 
 /** Walks the rows in revision order: what a server would read at boot, and whether one row follows from the last. */
 export function readHistory(
   candidates: Candidates,
-  leaves: readonly number[],
+  leaves: Uint32Array,
   contents: Contents,
   pageSize: number,
   findings: Findings,
@@ -46,8 +37,7 @@ class HistoryReader {
   readonly #contents: Contents;
   readonly #findings: Findings;
   readonly #pageSize: number;
-  readonly #byKey = new WordTable(2);
-  readonly #bytesByKey: Float64Array;
+  readonly #latest: Uint32Array;
   readonly #compactHi: number;
   readonly #compactLo: number;
   #rows = 0;
@@ -62,8 +52,7 @@ class HistoryReader {
     this.#contents = contents;
     this.#findings = findings;
     this.#pageSize = pageSize;
-    this.#byKey.reserve(candidates.keys.length);
-    this.#bytesByKey = new Float64Array(candidates.keys.length);
+    this.#latest = new Uint32Array(candidates.keys.length);
     const compact = contents.compactRevision < 0n ? 0n : contents.compactRevision;
     this.#compactHi = Number(compact >> 32n);
     this.#compactLo = Number(compact & 0xffffffffn);
@@ -88,8 +77,7 @@ class HistoryReader {
       liveKeys: this.#live,
       tombstones: this.#tombstones,
       lastRevision: int64(this.#lastHi, this.#lastLo),
-      byKey: this.#byKey,
-      bytesByKey: this.#bytesByKey,
+      latest: this.#latest,
     };
   }
 
@@ -105,15 +93,13 @@ class HistoryReader {
     this.#lastLo = lo;
     if ((kind & KIND.UNREADABLE) !== 0) return this.#refuseValue(index, kind);
     const key = elements.get(index, ELEMENT.KEY);
-    const previous = this.#byKey.get(key, KEY_RECORD.LATEST) - 1;
+    const previous = this.#latest[key]! - 1;
     const wasLive = previous >= 0 && this.#isPut(previous);
     if (isPut !== wasLive) this.#live += isPut ? 1 : -1;
     if (isPut) this.#checkPut(index, kind, previous, wasLive);
     else if (!wasLive && this.#isAfterCompaction(hi, lo))
       this.#warn("row-version", index, "a deletion of a key that does not exist");
-    this.#byKey.set(key, KEY_RECORD.LATEST, index + 1);
-    this.#byKey.set(key, KEY_RECORD.ROWS, this.#byKey.get(key, KEY_RECORD.ROWS) + 1);
-    this.#bytesByKey[key]! += elements.get(index, ELEMENT.SIZE);
+    this.#latest[key] = index + 1;
   }
 
   #isPut(index: number): boolean {
@@ -179,8 +165,7 @@ class HistoryReader {
   #checkLeases(): void {
     for (const [index, lease] of this.#candidates.leases()) {
       const key = this.#candidates.elements.get(index, ELEMENT.KEY);
-      const isLatest =
-        key < this.#byKey.length && this.#byKey.get(key, KEY_RECORD.LATEST) === index + 1;
+      const isLatest = key < this.#latest.length && this.#latest[key] === index + 1;
       if (isLatest && this.#isPut(index) && !this.#contents.leases.has(lease))
         this.#warn(
           "lease-unknown",

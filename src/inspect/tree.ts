@@ -6,6 +6,7 @@ import type { Findings } from "./findings.ts";
 import { compareKeys, keyHex } from "./element-key.ts";
 import { PageSet } from "./page-set.ts";
 import { REASON } from "./scan.ts";
+import { WordList } from "./words.ts";
 
 /** A branch whose children are being visited, and the branch elements its own keys must lie between. */
 interface Descent {
@@ -52,8 +53,8 @@ export class Tree {
   }
 
   /** The leaf runs of the tree under `root`, in key order, as far as they can be reached. */
-  leaves(root: number, bucket: string): number[] {
-    const leaves: number[] = [];
+  leaves(root: number, bucket: string): Uint32Array {
+    const leaves = new WordList();
     const path: Descent[] = [];
     let last = NONE;
     const visit = (page: number, parent: number, low: number, high: number): void => {
@@ -77,7 +78,7 @@ export class Tree {
       const page = this.#candidates.branches.get(element, BRANCH_ELEMENT.CHILD);
       visit(page, at.page, element, at.child < at.count ? element + 1 : at.high);
     }
-    return leaves;
+    return leaves.list();
   }
 
   /** Marks the freelist's own pages as used. */

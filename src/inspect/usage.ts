@@ -1,5 +1,5 @@
 import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
-import { KEY_RECORD, type History } from "./history.ts";
+import type { History } from "./history.ts";
 import type { KeyTable } from "./keys.ts";
 import type { LargeObject, RevisedKey, Usage } from "./report.ts";
 import { mainRevision } from "./element-key.ts";
@@ -17,14 +17,14 @@ const NAMED = 20;
 
 export function readUsage(
   candidates: Candidates,
-  leaves: readonly number[],
+  leaves: Uint32Array,
   history: History,
 ): UsageReport {
-  const directories = addUpDirectories(candidates, history);
+  const sums = addUpRows(candidates, leaves, history);
   return {
-    ...readPlaces(candidates.keys, directories),
-    largest: largestRows(candidates, leaves),
-    mostRevised: mostRevisedKeys(candidates, history),
+    ...readPlaces(candidates.keys, sums),
+    largest: largestRows(candidates, sums.largest),
+    mostRevised: mostRevisedKeys(candidates, sums.revisions),
   };
 }
 
@@ -72,20 +72,40 @@ interface DirectorySums {
   readonly bytes: Float64Array;
 }
 
-function addUpDirectories(candidates: Candidates, history: History): DirectorySums {
-  const { elements, keys } = candidates;
-  const live = new Float64Array(keys.directories);
-  const rows = new Float64Array(keys.directories);
-  const bytes = new Float64Array(keys.directories);
-  for (let key = 0; key < history.byKey.length; key++) {
-    const directory = keys.directoryOf(key);
-    rows[directory]! += history.byKey.get(key, KEY_RECORD.ROWS);
-    bytes[directory]! += history.bytesByKey[key]!;
-    const latest = history.byKey.get(key, KEY_RECORD.LATEST) - 1;
-    if (latest >= 0 && (elements.get(latest, ELEMENT.KIND) & KIND.MASK) === KIND.PUT)
-      live[directory]! += 1;
+/** What one walk over the rows adds up. */
+interface RowSums extends DirectorySums {
+  /** Rows of each key. */
+  readonly revisions: Uint32Array;
+  readonly largest: Top;
+}
+
+function addUpRows(candidates: Candidates, leaves: Uint32Array, { latest }: History): RowSums {
+  const { runs, elements, keys } = candidates;
+  const sums = {
+    keys: new Float64Array(keys.directories),
+    rows: new Float64Array(keys.directories),
+    bytes: new Float64Array(keys.directories),
+    revisions: new Uint32Array(keys.length),
+    largest: new Top(NAMED),
+  };
+  for (const run of leaves) {
+    const first = runs.get(run, RUN.FIRST);
+    const end = first + runs.get(run, RUN.COUNT);
+    for (let index = first; index < end; index++) {
+      const kind = elements.get(index, ELEMENT.KIND);
+      if ((kind & KIND.MASK) > KIND.TOMBSTONE || (kind & KIND.UNREADABLE) !== 0) continue;
+      const isPut = (kind & KIND.MASK) === KIND.PUT;
+      const size = elements.get(index, ELEMENT.SIZE);
+      const key = elements.get(index, ELEMENT.KEY);
+      const directory = keys.directoryOf(key);
+      sums.rows[directory]! += 1;
+      sums.bytes[directory]! += size;
+      sums.revisions[key]! += 1;
+      if (isPut) sums.largest.offer(size, index);
+      if (isPut && latest[key] === index + 1) sums.keys[directory]! += 1;
+    }
   }
-  return { keys: live, rows, bytes };
+  return sums;
 }
 
 function add(sums: Map<string, Sum>, name: string, more: Sum): void {
@@ -135,32 +155,18 @@ export function placeOf(
   return { prefix: prefixOf(depth), namespace: names[depth] };
 }
 
-function largestRows(candidates: Candidates, leaves: readonly number[]): LargeObject[] {
-  const { runs, elements, keys } = candidates;
-  const top = new Top(NAMED);
-  for (const run of leaves) {
-    const first = runs.get(run, RUN.FIRST);
-    const end = first + runs.get(run, RUN.COUNT);
-    for (let index = first; index < end; index++) {
-      const kind = elements.get(index, ELEMENT.KIND);
-      if ((kind & KIND.MASK) === KIND.PUT && (kind & KIND.UNREADABLE) === 0)
-        top.offer(elements.get(index, ELEMENT.SIZE), index);
-    }
-  }
-  return top.list().map(([bytes, index]) => ({
+function largestRows({ elements, keys }: Candidates, largest: Top): LargeObject[] {
+  return largest.list().map(([bytes, index]) => ({
     key: keys.text(elements.get(index, ELEMENT.KEY)),
     bytes,
     revision: mainRevision(elements, index),
   }));
 }
 
-function mostRevisedKeys(candidates: Candidates, history: History): RevisedKey[] {
+function mostRevisedKeys({ keys }: Candidates, revisions: Uint32Array): RevisedKey[] {
   const top = new Top(NAMED);
-  for (let key = 0; key < history.byKey.length; key++) {
-    const revisions = history.byKey.get(key, KEY_RECORD.ROWS);
-    if (revisions > 1) top.offer(revisions, key);
-  }
-  return top.list().map(([revisions, key]) => ({ key: candidates.keys.text(key), revisions }));
+  for (const [key, count] of revisions.entries()) if (count > 1) top.offer(count, key);
+  return top.list().map(([count, key]) => ({ key: keys.text(key), revisions: count }));
 }
 
 /** The few highest of many, the earlier first where they are equal. */

@@ -26,5 +26,25 @@ export class WordTable {
   }
 }
 
+/** 32-bit numbers one after the other, for as many as there are pages: an array would take twice as much and more. */
+export class WordList {
+  #words = new Uint32Array(16);
+  #length = 0;
+
+  push(word: number): void {
+    if (this.#length === this.#words.length) {
+      const larger = new Uint32Array(2 * this.#length);
+      larger.set(this.#words);
+      this.#words = larger;
+    }
+    this.#words[this.#length++] = word;
+  }
+
+  /** A view of all that was added. */
+  list(): Uint32Array {
+    return this.#words.subarray(0, this.#length);
+  }
+}
+
 const PIECE_BITS = 14;
 const PIECE_MASK = (1 << PIECE_BITS) - 1;

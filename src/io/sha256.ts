@@ -52,7 +52,8 @@ function onOwnThread(): Sha256 {
     async update(bytes) {
       await ask(bytes);
     },
-    digest: () => ask(null),
+    // what comes after it may take much memory: the thread's is given back before
+    digest: () => ask(null).finally(() => void worker.terminate()),
     async [Symbol.asyncDispose]() {
       await worker.terminate();
     },
