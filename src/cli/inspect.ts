@@ -3,6 +3,7 @@ import { reportDocument } from "../inspect/report-document.ts";
 import type { Report } from "../inspect/report.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
 import type { Log } from "../io/log.ts";
+import { acceptFindingOption } from "./accept-finding.ts";
 import type { Context } from "./context.ts";
 import { addHelpSections } from "./help.ts";
 import { formatOutput, outputOption, type OutputFormat } from "./output.ts";
@@ -30,14 +31,7 @@ export function inspectCommand(context: Context): Command {
     .argument("<file>", "the snapshot, or a member's db file; - for standard input")
     .addOption(outputOption())
     .option("--require-trailer", "a snapshot without its SHA-256 is an error, not a warning", false)
-    .addOption(
-      new Option(
-        "--accept-finding <code>",
-        "exit with 0 in spite of errors of this code, at your own risk; may be repeated",
-      )
-        .argParser((code: string, before: readonly string[]) => [...before, code])
-        .default([], "none"),
-    )
+    .addOption(acceptFindingOption("exit with 0"))
     .addOption(
       new Option("--top <n>", "how many of the largest rows and most revised keys to list")
         .argParser(parseCount)

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
 import type { RestoreRequest } from "../restore/restore.ts";
 import { TARGET_VERSIONS, type TargetVersion } from "../restore/target-version.ts";
+import { acceptFindingOption } from "./accept-finding.ts";
 import type { Context } from "./context.ts";
 import { addHelpSections } from "./help.ts";
 import { tellRestored } from "./restore-summary.ts";
@@ -103,12 +104,7 @@ function options(): Option[] {
       "--target-version <version>",
       `the etcd that the members will run (${TARGET_VERSIONS.join(", ")}): takes stored versions out that an older one stops at, and any downgrade in progress (kept without this flag, as etcdutl does)`,
     ).argParser(parseTargetVersion),
-    new Option(
-      "--accept-finding <code>",
-      "restore in spite of findings of this code, at your own risk; may be repeated",
-    )
-      .argParser((code: string, before: readonly string[]) => [...before, code])
-      .default([], "none"),
+    acceptFindingOption("restore"),
     ...ignoredOptions(),
   ];
 }

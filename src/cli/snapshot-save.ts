@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
 import type { Sink } from "../io/source.ts";
+import { acceptFindingOption } from "./accept-finding.ts";
 import { addConnectionFlags, clusterSettings } from "./connection-flags.ts";
 import type { Context, Progress } from "./context.ts";
 import { addHelpSections } from "./help.ts";
@@ -23,14 +24,7 @@ export function snapshotSaveCommand(context: Context): Command {
       "<file>",
       "where to save it; - for standard output, to be trusted only if the exit status is 0",
     )
-    .addOption(
-      new Option(
-        "--accept-finding <code>",
-        "save in spite of findings of this code, at your own risk; may be repeated",
-      )
-        .argParser((code: string, before: readonly string[]) => [...before, code])
-        .default([], "none"),
-    )
+    .addOption(acceptFindingOption("save"))
     .option(
       "--keep-damaged",
       "keep a damaged snapshot as FILE.damaged, with FILE.damaged.findings.json",
