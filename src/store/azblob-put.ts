@@ -1,14 +1,12 @@
 /** Objects into a container: small ones in one request, others in blocks that are sent again one by one. */
 import { RestError, type BlockBlobClient } from "@azure/storage-blob";
 import { createHash } from "node:crypto";
-import { abortable } from "../io/abortable.ts";
 import { createPatience } from "../io/patience.ts";
-import { randomName } from "../io/random.ts";
 import type { Container } from "./azblob-container.ts";
 import type { Doing } from "./azblob-failure.ts";
-import { createSending, partsOf, sendParts, type Part } from "./body-parts.ts";
+import { sendParts, type Part } from "./body-parts.ts";
+import { beginPut, type Put as CloudPut } from "./cloud-put.ts";
 import { StoreFailure } from "./failure.ts";
-import { requireKey } from "./key.ts";
 import type { ObjectInfo, PutOptions } from "./store.ts";
 
 /** How long is cleaned up after a put that failed. What remains then is swept later. */
@@ -20,42 +18,25 @@ export const DISCARDED = "application/x-discarded";
 
 const WRITING = "Storage Blob Data Contributor (SAS: w)";
 
-/** A put under way. */
-interface Put {
-  readonly container: Container;
-  readonly blob: BlockBlobClient;
-  readonly key: string;
-  readonly token: string;
-  readonly ifAbsent: boolean;
-  readonly signal: AbortSignal;
-}
+type Put = CloudPut<Container>;
 
+/** As the contract's `put`. */
 export async function putBlob(
   container: Container,
   key: string,
   body: AsyncIterable<Uint8Array>,
-  { ifAbsent = false, sizeHint, signal }: PutOptions,
+  options: PutOptions,
 ): Promise<ObjectInfo> {
-  requireKey(key);
-  signal.throwIfAborted();
-  const sending = createSending(signal);
-  const blob = container.client.getBlockBlobClient(container.prefix + key);
-  const put = { container, blob, key, token: randomName(32), ifAbsent, signal: sending.signal };
-  if (ifAbsent) await refuseTaken(put);
-  const { parts, recycle } = partsOf(abortable(body, sending.signal), sizeHint);
-  const first = (await parts.next()).value as Part;
+  await using begun = await beginPut(container, key, body, options, metadataOf);
+  const { put, sending, first, parts, recycle } = begun;
   if (first.isLast) {
     await putWhole(put, first.bytes);
     return { key, size: first.bytes.length, modifiedMs: undefined };
   }
-  async function* all(): AsyncGenerator<Part> {
-    yield first;
-    yield* parts;
-  }
   let size = 0;
   let blocks = 0;
   try {
-    await sendParts(all(), sending, async (part) => {
+    await sendParts(parts, sending, async (part) => {
       size += part.bytes.length;
       blocks = Math.max(blocks, part.number);
       await stageBlock(put, part);
@@ -69,25 +50,11 @@ export async function putBlob(
   return { key, size, modifiedMs: undefined };
 }
 
-/** Saves a long upload in vain. */
-async function refuseTaken(put: Put): Promise<void> {
-  const found = await metadataOf(put).catch((error: unknown) => {
-    // who may only write cannot look
-    if (error instanceof StoreFailure && error.code === "store-refused") return undefined;
-    throw error;
-  });
-  if (found !== undefined)
-    throw new StoreFailure(
-      "object-exists",
-      `cannot put "${put.key}": there is one of this name already`,
-    );
-}
-
 async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
-  const { container, blob, signal } = put;
+  const { place: container, signal } = put;
   await conditionally(put, () =>
     container.insist(doing(put, "put"), signal, (abortSignal) =>
-      blob.upload(bytes, bytes.length, {
+      blobOf(put).upload(bytes, bytes.length, {
         ...creation(put),
         blobHTTPHeaders: {
           blobContentType: "application/octet-stream",
@@ -100,10 +67,10 @@ async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
 }
 
 async function stageBlock(put: Put, { number, bytes }: Part): Promise<void> {
-  const { container, blob, key, signal } = put;
+  const { place: container, key, signal } = put;
   const what = { what: `put block ${number} of "${key}"`, right: WRITING };
   await container.insist(what, signal, (abortSignal) =>
-    blob.stageBlock(blockId(put, number), bytes, bytes.length, {
+    blobOf(put).stageBlock(blockId(put, number), bytes, bytes.length, {
       transactionalContentMD5: md5(bytes),
       abortSignal,
     }),
@@ -111,11 +78,11 @@ async function stageBlock(put: Put, { number, bytes }: Part): Promise<void> {
 }
 
 async function commit(put: Put, blocks: number): Promise<void> {
-  const { container, blob, signal } = put;
+  const { place: container, signal } = put;
   const ids = Array.from({ length: blocks }, (_, index) => blockId(put, index + 1));
   await conditionally(put, () =>
     container.insist(doing(put, "complete"), signal, (abortSignal) =>
-      blob.commitBlockList(ids, {
+      blobOf(put).commitBlockList(ids, {
         ...creation(put),
         blobHTTPHeaders: { blobContentType: "application/octet-stream" },
         abortSignal,
@@ -139,11 +106,11 @@ async function conditionally(put: Put, run: () => Promise<unknown>): Promise<voi
 }
 
 async function metadataOf(put: Put): Promise<Readonly<Record<string, string>> | undefined> {
-  const { container, blob, key, signal } = put;
+  const { place: container, key, signal } = put;
   const look = { what: `look at "${key}"`, right: "Storage Blob Data Reader (SAS: r)" };
   try {
     const found = await container.insist(look, signal, (abortSignal) =>
-      blob.getProperties({ abortSignal }),
+      blobOf(put).getProperties({ abortSignal }),
     );
     return found.metadata ?? {};
   } catch (error) {
@@ -155,7 +122,7 @@ async function metadataOf(put: Put): Promise<Readonly<Record<string, string>> | 
 async function discardInTime(put: Put): Promise<void> {
   using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
   patience.start();
-  await discardBlocks(put.container, put.key, patience.signal).catch(() => {});
+  await discardBlocks(put.place, put.key, patience.signal).catch(() => {});
 }
 
 /**
@@ -187,11 +154,15 @@ export async function discardBlocks(
   return true;
 }
 
+function blobOf({ place: { client, prefix }, key }: Put): BlockBlobClient {
+  return client.getBlockBlobClient(prefix + key);
+}
+
 function doing({ key }: Put, verb: string): Doing {
   return { what: `${verb} "${key}"`, right: WRITING };
 }
 
-function creation({ container: { tier }, ifAbsent, token }: Put): Record<string, unknown> {
+function creation({ place: { tier }, ifAbsent, token }: Put): Record<string, unknown> {
   return {
     ...(ifAbsent && { conditions: { ifNoneMatch: "*" } }),
     ...(tier !== undefined && { tier }),

@@ -1,13 +1,11 @@
 /** Objects into a bucket of Google Cloud Storage: small ones in one request, others in a resumable upload. */
-import { abortable } from "../io/abortable.ts";
 import { fastCrc32c } from "../io/crc32c.ts";
 import { createPatience } from "../io/patience.ts";
-import { randomName } from "../io/random.ts";
-import { createSending, partsOf, type Part } from "./body-parts.ts";
+import type { Part } from "./body-parts.ts";
+import { beginPut, type Put as CloudPut } from "./cloud-put.ts";
 import { StoreFailure } from "./failure.ts";
 import type { Answer, Bucket } from "./gs-bucket.ts";
 import type { Doing } from "./gs-failure.ts";
-import { requireKey } from "./key.ts";
 import type { ObjectInfo, PutOptions } from "./store.ts";
 
 /** How long an upload that failed is cancelled. What remains then goes by itself after a week. */
@@ -16,14 +14,7 @@ const LAST_WAIT_MS = 10_000;
 const TOKEN = "holdfast-put";
 const CREATING = "storage.objects.create";
 
-/** A put under way. */
-interface Put {
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly token: string;
-  readonly ifAbsent: boolean;
-  readonly signal: AbortSignal;
-}
+type Put = CloudPut<Bucket>;
 
 /** What was sent so far. */
 interface Sent {
@@ -31,20 +22,16 @@ interface Sent {
   crc32c: number;
 }
 
+/** As the contract's `put`. */
 export async function putObject(
   bucket: Bucket,
   key: string,
   body: AsyncIterable<Uint8Array>,
-  { ifAbsent = false, sizeHint, signal }: PutOptions,
+  options: PutOptions,
 ): Promise<ObjectInfo> {
-  requireKey(key);
-  signal.throwIfAborted();
-  const sending = createSending(signal);
-  const put = { bucket, key, token: randomName(32), ifAbsent, signal: sending.signal };
-  if (ifAbsent) await refuseTaken(put);
-  const { parts, recycle } = partsOf(abortable(body, sending.signal), sizeHint);
+  await using begun = await beginPut(bucket, key, body, options, objectOf);
+  const { put, sending, first, parts, recycle } = begun;
   const sent: Sent = { size: 0, crc32c: 0 };
-  const first = (await parts.next()).value as Part;
   if (first.isLast) {
     count(sent, first);
     await putWhole(put, first.bytes, sent);
@@ -52,7 +39,7 @@ export async function putObject(
   }
   const session = await begin(put);
   try {
-    await sendInOrder(put, session, sent, first, parts, recycle);
+    await sendInOrder(put, session, sent, parts, recycle);
   } catch (error) {
     sending.fail(error);
     await cancel(put, session);
@@ -61,20 +48,8 @@ export async function putObject(
   return { key, size: sent.size, modifiedMs: undefined };
 }
 
-/** Saves a long upload in vain. */
-async function refuseTaken(put: Put): Promise<void> {
-  const found = await objectOf(put).catch((error: unknown) => {
-    // who may only write cannot look
-    if (error instanceof StoreFailure && error.code === "store-refused") return undefined;
-    throw error;
-  });
-  if (found === undefined) return;
-  const message = `cannot put "${put.key}": there is one of this name already`;
-  throw new StoreFailure("object-exists", message);
-}
-
 async function putWhole(put: Put, bytes: Uint8Array, sent: Sent): Promise<void> {
-  const { bucket, signal } = put;
+  const { place: bucket, signal } = put;
   const boundary = `part-${put.token}`;
   const piece = (type: string): string => `--${boundary}\r\ncontent-type: ${type}\r\n\r\n`;
   const body = Buffer.concat([
@@ -96,7 +71,7 @@ async function putWhole(put: Put, bytes: Uint8Array, sent: Sent): Promise<void> 
 /** The address of a new upload, which is as good as a password for it. */
 async function begin(put: Put): Promise<string> {
   const what = doing(put, "begin an upload of");
-  const { headers } = await put.bucket.insist(what, put.signal, {
+  const { headers } = await put.place.insist(what, put.signal, {
     method: "POST",
     path: uploadPath(put, "resumable"),
     headers: {
@@ -114,12 +89,11 @@ async function sendInOrder(
   put: Put,
   session: string,
   sent: Sent,
-  first: Part,
-  rest: AsyncIterable<Part>,
+  parts: AsyncIterable<Part>,
   recycle: (part: Part) => void,
 ): Promise<void> {
-  let part = first;
-  const iterator = rest[Symbol.asyncIterator]();
+  const iterator = parts[Symbol.asyncIterator]();
+  let part = (await iterator.next()).value as Part;
   while (!part.isLast) {
     const [next] = await Promise.all([iterator.next(), sendPart(put, session, part, sent)]);
     recycle(part);
@@ -154,7 +128,7 @@ function sendRange(
 ): Promise<Answer> {
   const what = { what: `put part ${number} of "${put.key}"`, permission: CREATING };
   const headers = { "content-range": range };
-  return put.bucket.insist(what, put.signal, {
+  return put.place.insist(what, put.signal, {
     method: "PUT",
     path: session,
     headers,
@@ -188,14 +162,14 @@ async function finished(put: Put, sent: Sent, run: () => Promise<Answer>): Promi
 async function takeBack(put: Put): Promise<void> {
   const what = { what: `take back "${put.key}"`, permission: "storage.objects.delete" };
   const ask = { method: "DELETE", path: objectPath(put), accepts: [404] };
-  await put.bucket.insist(what, put.signal, ask).catch(() => {});
+  await put.place.insist(what, put.signal, ask).catch(() => {});
 }
 
 async function objectOf(put: Put): Promise<Answer["json"] | undefined> {
   const look = { what: `look at "${put.key}"`, permission: "storage.objects.get" };
   const ask = { method: "GET", path: `${objectPath(put)}?fields=size,crc32c,metadata` };
   try {
-    return (await put.bucket.insist(look, put.signal, ask)).json;
+    return (await put.place.insist(look, put.signal, ask)).json;
   } catch (error) {
     if (error instanceof StoreFailure && error.code === "object-missing") return undefined;
     throw error;
@@ -206,7 +180,7 @@ async function cancel(put: Put, session: string): Promise<void> {
   using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
   patience.start();
   const ask = { method: "DELETE", path: session, accepts: [404, 405, 410, 499] };
-  await put.bucket.call(doing(put, "cancel"), patience.signal, ask).catch(() => {});
+  await put.place.call(doing(put, "cancel"), patience.signal, ask).catch(() => {});
 }
 
 function count(sent: Sent, { bytes }: Part): void {
@@ -220,15 +194,15 @@ function doing({ key }: Put, verb: string): Doing {
 
 function uploadPath(put: Put, uploadType: string): string {
   const condition = put.ifAbsent ? "&ifGenerationMatch=0" : "";
-  const name = encodeURIComponent(put.bucket.prefix + put.key);
-  return `/upload/storage/v1/b/${put.bucket.name}/o?uploadType=${uploadType}&name=${name}${condition}`;
+  const name = encodeURIComponent(put.place.prefix + put.key);
+  return `/upload/storage/v1/b/${put.place.name}/o?uploadType=${uploadType}&name=${name}${condition}`;
 }
 
-function objectPath({ bucket, key }: Put): string {
+function objectPath({ place: bucket, key }: Put): string {
   return `/storage/v1/b/${bucket.name}/o/${encodeURIComponent(bucket.prefix + key)}`;
 }
 
-function resource({ bucket: { prefix, storageClass }, key, token }: Put): Record<string, unknown> {
+function resource({ place: { prefix, storageClass }, key, token }: Put): Record<string, unknown> {
   return {
     name: prefix + key,
     contentType: "application/octet-stream",

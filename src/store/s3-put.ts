@@ -10,12 +10,10 @@ import {
   type CompletedPart,
 } from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
-import { abortable } from "../io/abortable.ts";
 import { createPatience } from "../io/patience.ts";
-import { randomName } from "../io/random.ts";
-import { createSending, MOST_PARTS, partsOf, sendParts, type Part } from "./body-parts.ts";
+import { MOST_PARTS, sendParts, type Part } from "./body-parts.ts";
+import { beginPut, type Put as CloudPut } from "./cloud-put.ts";
 import { StoreFailure } from "./failure.ts";
-import { requireKey } from "./key.ts";
 import type { Bucket } from "./s3-bucket.ts";
 import type { Doing } from "./s3-failure.ts";
 import type { ObjectInfo, PutOptions } from "./store.ts";
@@ -25,66 +23,37 @@ const LAST_WAIT_MS = 10_000;
 /** Metadata by which a put knows its own object again when the answer was lost. */
 const TOKEN = "holdfast-put";
 
-/** A put under way. */
-interface Put {
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly token: string;
-  readonly ifAbsent: boolean;
-  readonly signal: AbortSignal;
-}
+type Put = CloudPut<Bucket>;
 
+/** As the contract's `put`. */
 export async function putObject(
   bucket: Bucket,
   key: string,
   body: AsyncIterable<Uint8Array>,
-  { ifAbsent = false, sizeHint, signal }: PutOptions,
+  options: PutOptions,
 ): Promise<ObjectInfo> {
-  requireKey(key);
-  signal.throwIfAborted();
-  const sending = createSending(signal);
-  const put = { bucket, key, token: randomName(32), ifAbsent, signal: sending.signal };
-  if (ifAbsent) await refuseTaken(put);
-  const { parts, recycle } = partsOf(abortable(body, sending.signal), sizeHint);
-  let size = 0;
-  const first = (await parts.next()).value as Part;
+  await using begun = await beginPut(bucket, key, body, options, headMetadata);
+  const { put, sending, first, parts, recycle } = begun;
   if (first.isLast) {
     await putWhole(put, first.bytes);
     return { key, size: first.bytes.length, modifiedMs: undefined };
   }
-  async function* all(): AsyncGenerator<Part> {
-    yield first;
-    yield* parts;
-  }
+  let size = 0;
   await inUpload(put, async (uploadId) => {
     const done: CompletedPart[] = [];
-    await sendParts(all(), sending, async (part) => {
+    await sendParts(parts, sending, async (part) => {
       size += part.bytes.length;
       done.push(await sendPart(put, uploadId, part));
       recycle(part);
     });
     done.sort((a, b) => a.PartNumber! - b.PartNumber!);
     await complete(put, uploadId, done);
-  }).finally(() => parts.return(undefined).catch(() => {}));
+  });
   return { key, size, modifiedMs: undefined };
 }
 
-/** Saves a long upload in vain, and the object where the service does not know conditions. */
-async function refuseTaken(put: Put): Promise<void> {
-  const found = await headMetadata(put, put.signal).catch((error: unknown) => {
-    // who may only write cannot look
-    if (error instanceof StoreFailure && error.code === "store-refused") return undefined;
-    throw error;
-  });
-  if (found !== undefined)
-    throw new StoreFailure(
-      "object-exists",
-      `cannot put "${put.key}": there is one of this name already`,
-    );
-}
-
 async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
-  const { bucket, signal } = put;
+  const { place: bucket, signal } = put;
   const answer = await conditionally(put, (condition) =>
     bucket.insist(doing(put, "put"), signal, (client, options) => {
       const input = { ...condition, ...target(put), ...creation(put), Body: bytes };
@@ -102,7 +71,7 @@ async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
 
 /** Whatever fails inside, the upload is aborted then, so that its parts cost nothing. */
 async function inUpload(put: Put, work: (uploadId: string) => Promise<void>): Promise<void> {
-  const { bucket, signal } = put;
+  const { place: bucket, signal } = put;
   const begin = doing(put, "begin an upload of");
   const made = await bucket.insist(begin, signal, (client, options) =>
     client.send(new CreateMultipartUploadCommand({ ...target(put), ...creation(put) }), options),
@@ -119,7 +88,7 @@ async function inUpload(put: Put, work: (uploadId: string) => Promise<void>): Pr
 }
 
 async function sendPart(put: Put, uploadId: string, part: Part): Promise<CompletedPart> {
-  const { bucket, key, signal } = put;
+  const { place: bucket, key, signal } = put;
   if (part.number > MOST_PARTS)
     throw new StoreFailure("store-unsupported", `cannot put "${key}": it is too large for S3`);
   const what = { what: `put part ${part.number} of "${key}"`, permission: "s3:PutObject" };
@@ -142,7 +111,7 @@ async function sendPart(put: Put, uploadId: string, part: Part): Promise<Complet
 }
 
 async function complete(put: Put, uploadId: string, parts: CompletedPart[]): Promise<void> {
-  const { bucket, signal } = put;
+  const { place: bucket, signal } = put;
   await conditionally(put, (condition) =>
     bucket.insist(doing(put, "complete"), signal, (client, options) =>
       client.send(
@@ -181,15 +150,12 @@ async function conditionally<T>(
 }
 
 async function isOurs(put: Put): Promise<boolean> {
-  const metadata = await headMetadata(put, put.signal).catch(() => undefined);
+  const metadata = await headMetadata(put).catch(() => undefined);
   return metadata?.[TOKEN] === put.token;
 }
 
-async function headMetadata(
-  put: Put,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, string>> | undefined> {
-  const { bucket, key } = put;
+async function headMetadata(put: Put): Promise<Readonly<Record<string, string>> | undefined> {
+  const { place: bucket, key, signal } = put;
   try {
     const look = { what: `look at "${key}"`, permission: "s3:GetObject" };
     const { Metadata } = await bucket.insist(look, signal, (client, options) =>
@@ -206,7 +172,7 @@ async function headMetadata(
 async function abort(put: Put, uploadId: string): Promise<void> {
   using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
   patience.start();
-  const { bucket } = put;
+  const { place: bucket } = put;
   const request = { ...target(put), UploadId: uploadId };
   const what = { ...doing(put, "abort"), permission: "s3:AbortMultipartUpload" };
   await bucket
@@ -220,11 +186,11 @@ function doing({ key }: Put, verb: string): Doing {
   return { what: `${verb} "${key}"`, permission: "s3:PutObject" };
 }
 
-function target({ bucket, key }: Put): { Bucket: string; Key: string } {
+function target({ place: bucket, key }: Put): { Bucket: string; Key: string } {
   return { Bucket: bucket.name, Key: bucket.prefix + key };
 }
 
-function creation({ bucket, token }: Put): Record<string, unknown> {
+function creation({ place: bucket, token }: Put): Record<string, unknown> {
   return {
     ...bucket.creation(),
     ContentType: "application/octet-stream",
