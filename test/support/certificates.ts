@@ -12,12 +12,14 @@ export interface TlsFiles {
 /**
  * All made for one cluster and signed by its CA, but for those called foreign (another CA).
  * `server*` ones hold for localhost, 127.0.0.1 and ::1, but for `server-other-name` (only etcd.example).
+ * `cloud` also holds for the names of Amazon, Google and Azure that drivers use by themselves.
  * The common name of `client-root` is root (etcd takes it for the user), of the other clients "client".
  */
 export type CertificateName =
   | "server"
   | "server-expired"
   | "server-other-name"
+  | "cloud"
   | "client"
   | "client-root"
   | "client-expired"

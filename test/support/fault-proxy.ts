@@ -206,8 +206,9 @@ async function sendBody(
 }
 
 async function drained(stream: NodeJS.EventEmitter): Promise<void> {
-  const closed = once(stream, "close");
-  await Promise.race([once(stream, "drain"), closed]);
+  const over = new AbortController();
+  const first = ["drain", "close"].map((name) => once(stream, name, over));
+  await Promise.race(first).finally(() => over.abort());
 }
 
 async function* drops(body: IncomingMessage, fault: Fault | undefined): AsyncIterable<Buffer> {

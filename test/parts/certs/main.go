@@ -29,6 +29,16 @@ type wish struct {
 	expired          bool
 }
 
+// Where drivers find clouds and those who give tokens for them.
+var clouds = []string{
+	"s3.eu-central-1.amazonaws.com",
+	"*.s3.eu-central-1.amazonaws.com",
+	"sts.eu-central-1.amazonaws.com",
+	"*.googleapis.com",
+	"*.blob.core.windows.net",
+	"login.microsoftonline.com",
+}
+
 var loopback = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 
 func main() {
@@ -55,6 +65,7 @@ func makeAll(folder string) error {
 		{file: "server", commonName: "server", dnsNames: []string{"localhost"}, addresses: loopback},
 		{file: "server-expired", commonName: "server", dnsNames: []string{"localhost"}, addresses: loopback, expired: true},
 		{file: "server-other-name", commonName: "server", dnsNames: []string{"etcd.example"}},
+		{file: "cloud", commonName: "cloud", dnsNames: clouds, addresses: loopback},
 		{file: "client", commonName: "client"},
 		{file: "client-root", commonName: "root"},
 		{file: "client-expired", commonName: "client", expired: true},

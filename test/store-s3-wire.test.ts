@@ -1,0 +1,178 @@
+/** What the driver for S3 says on the wire where no emulator shows what comes of it: encryption, classes, locks, names. */
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { openStore } from "../src/store/open.ts";
+import type { Store } from "../src/store/store.ts";
+import { body, pattern } from "./support/body.ts";
+import { cloudStub, type Asked, type CloudStub, type Respond } from "./support/cloud-stub.ts";
+import { recordingLog } from "./support/faulty-store.ts";
+import { s3Answers } from "./support/s3-stub.ts";
+import { scratch } from "./support/scratch.ts";
+import { fails, put, read, waiting } from "./support/store-subject.ts";
+
+const LARGE = 20 << 20;
+const ENV = { AWS_ACCESS_KEY_ID: "AKIAHOLDFASTTEST", AWS_SECRET_ACCESS_KEY: "s3cret-of-the-tests" };
+const PERSISTENCE = { stallMs: 60_000, noProgressMs: 60_000, firstPauseMs: 5 };
+const KMS_KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234";
+
+interface Place extends AsyncDisposable {
+  readonly stub: CloudStub;
+  readonly store: Store;
+  readonly log: ReturnType<typeof recordingLog>;
+}
+
+/** A bucket at Amazon's own address, as far as the driver knows. */
+async function place(parameters = "", respond: Respond = s3Answers()): Promise<Place> {
+  const stub = await cloudStub(respond);
+  const log = recordingLog();
+  const url = `s3://backups/of/tests?region=eu-central-1&${stub.parameters}${parameters}`;
+  const store = await openStore(url, { env: ENV, log, persistence: PERSISTENCE });
+  return {
+    stub,
+    store,
+    log,
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      await stub[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What a request is, in a word. */
+function kindOf({ method, query }: Asked): string {
+  if (query.has("uploads")) return "create";
+  if (query.has("partNumber")) return "part";
+  return query.has("uploadId") ? "complete" : method.toLowerCase();
+}
+
+/** Puts, looks at and reads a small and a large object; all requests by their kind. */
+async function used({ store, stub }: Place): Promise<Map<string, Asked[]>> {
+  for (const [key, size] of [
+    ["small", 1000],
+    ["large", LARGE],
+  ] as const) {
+    await store.put(key, body(key, size), { ifAbsent: true, ...waiting });
+    assert.equal((await store.stat(key, waiting))?.size, size);
+    assert.deepEqual(await read(store, key), pattern(key, size));
+  }
+  const kinds = Map.groupBy(stub.asked, kindOf);
+  const counts = [...kinds].map(([kind, all]) => [kind, all.length] as const);
+  // the look before each put is one more head
+  assert.deepEqual(Object.fromEntries(counts), {
+    head: 4,
+    put: 1,
+    create: 1,
+    part: 3,
+    complete: 1,
+    get: 2,
+  });
+  return kinds;
+}
+
+/** Values of a header in the requests of these kinds, and that no other request has it. */
+function onlyIn(kinds: Map<string, Asked[]>, name: string, wanted: readonly string[]): string[] {
+  const values = new Set<string>();
+  for (const [kind, all] of kinds) {
+    for (const { headers } of all) {
+      assert.equal(headers[name] !== undefined, wanted.includes(kind), `${name} in ${kind}`);
+      if (headers[name] !== undefined) values.add(String(headers[name]));
+    }
+  }
+  return [...values];
+}
+
+test("Amazon's own names have the bucket in the host, and with pathStyle in the path", async () => {
+  await using amazon = await place();
+  await put(amazon.store, "a", 10);
+  await using plain = await place("&pathStyle=true");
+  await put(plain.store, "a", 10);
+  const places = [amazon, plain].map(({ stub }) => stub.asked.map(({ host, path }) => host + path));
+  assert.deepEqual(places, [
+    ["backups.s3.eu-central-1.amazonaws.com/of/tests/a"],
+    ["s3.eu-central-1.amazonaws.com/backups/of/tests/a"],
+  ]);
+});
+
+test("encryption with the service's keys and with KMS is asked for where objects are made", async () => {
+  const SSE = "x-amz-server-side-encryption";
+  for (const [parameters, algorithm, key] of [
+    ["&sse=AES256", "AES256", []],
+    [`&sse=aws:kms&sseKmsKeyId=${KMS_KEY}`, "aws:kms", [KMS_KEY]],
+  ] as const) {
+    await using here = await place(parameters);
+    const kinds = await used(here);
+    assert.deepEqual(onlyIn(kinds, SSE, ["put", "create"]), [algorithm]);
+    const wanted = key.length > 0 ? ["put", "create"] : [];
+    assert.deepEqual(onlyIn(kinds, `${SSE}-aws-kms-key-id`, wanted), key);
+  }
+});
+
+test("a key of the customer comes with every request about an object, and is told nobody else", async () => {
+  await using folder = await scratch();
+  const key = randomBytes(32);
+  await writeFile(folder.file("key"), key);
+  const customer = `&sse=customer&sseCustomerKeyFile=${folder.file("key")}`;
+  await using here = await place(customer);
+  const kinds = await used(here);
+  const all = ["put", "create", "part", "complete", "head", "get"];
+  const SSE = "x-amz-server-side-encryption-customer";
+  assert.deepEqual(onlyIn(kinds, `${SSE}-algorithm`, all), ["AES256"]);
+  assert.deepEqual(onlyIn(kinds, `${SSE}-key`, all), [key.toString("base64")]);
+  const digest = createHash("md5").update(key).digest("base64");
+  assert.deepEqual(onlyIn(kinds, `${SSE}-key-md5`, all), [digest]);
+
+  // whoever lacks the key learns nothing, and no message holds it
+  await writeFile(folder.file("other"), randomBytes(32));
+  const url = `${here.store.url.replace("/key", "/other")}`;
+  await using other = await openStore(url, { env: ENV, log: here.log, persistence: PERSISTENCE });
+  const failure: unknown = await read(other, "small").catch((error: unknown) => error);
+  await fails("store-misconfigured", read(other, "small"));
+  const told = inspect(failure, { depth: 9 }) + here.log.lines.join("\n");
+  for (const secret of [key.toString("base64"), key.toString("hex"), ENV.AWS_SECRET_ACCESS_KEY])
+    assert.ok(!told.includes(secret));
+});
+
+test("a file that is no key, and parameters that need another, are told before anything is sent", async () => {
+  await using folder = await scratch();
+  await writeFile(folder.file("short"), randomBytes(31));
+  for (const [parameters, words] of [
+    [`sse=customer&sseCustomerKeyFile=${folder.file("short")}`, /found 31 bytes, wanted 32/],
+    [`sse=customer&sseCustomerKeyFile=${folder.file("none")}`, /cannot read sseCustomerKeyFile/],
+    ["sse=customer", /without sseCustomerKeyFile/],
+    ["sseKmsKeyId=x", /without sse=aws:kms/],
+    ["lockMode=compliance", /without lockDays/],
+  ] as const) {
+    const opening = openStore(`s3://b?${parameters}`, { env: ENV, log: recordingLog() });
+    await assert.rejects(opening, { code: "store-misconfigured", message: words });
+  }
+});
+
+test("the storage class is asked for where objects are made", async () => {
+  await using here = await place("&storageClass=STANDARD_IA");
+  const kinds = await used(here);
+  assert.deepEqual(onlyIn(kinds, "x-amz-storage-class", ["put", "create"]), ["STANDARD_IA"]);
+});
+
+test("a lock is asked for where objects are made, with a digest of every body", async () => {
+  for (const mode of ["governance", "compliance"]) {
+    await using here = await place(`&lockMode=${mode}&lockDays=30`);
+    const kinds = await used(here);
+    const made = ["put", "create"];
+    assert.deepEqual(onlyIn(kinds, "x-amz-object-lock-mode", made), [mode.toUpperCase()]);
+    const dates = onlyIn(kinds, "x-amz-object-lock-retain-until-date", made);
+    for (const date of dates) {
+      const days = (Date.parse(date) - Date.now()) / 86_400_000;
+      assert.ok(days > 29.9 && days <= 30, date);
+    }
+    for (const { body: bytes, headers } of [...kinds.get("put")!, ...kinds.get("part")!])
+      assert.equal(headers["content-md5"], createHash("md5").update(bytes).digest("base64"));
+    const { lockedUntilMs } = (await here.store.stat("large", waiting))!;
+    assert.ok(
+      dates.some((date) => Date.parse(date) === lockedUntilMs),
+      `${lockedUntilMs}`,
+    );
+  }
+});

@@ -1,0 +1,81 @@
+/** An HTTP proxy as companies have them: clients ask it for hosts by name. Ours leads every name to one place on loopback. */
+import { once } from "node:events";
+import { createServer, request as sendRequest } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { connect, type AddressInfo, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+/** What was asked of it. */
+export interface Passage {
+  /** CONNECT for a tunnel, else the method of a request that was passed on in plain. */
+  readonly method: string;
+  /** With the port. */
+  readonly host: string;
+  /** As it came: Basic with user and password. */
+  readonly authorization: string | undefined;
+}
+
+export interface ForwardProxy extends AsyncDisposable {
+  readonly url: string;
+  readonly passages: readonly Passage[];
+}
+
+/**
+ * Starts one that leads everything to the given port of 127.0.0.1.
+ *
+ * @param allows whether somebody may pass; all others get 407
+ */
+export async function forwardProxy(
+  port: number,
+  allows: (passage: Passage) => boolean = () => true,
+): Promise<ForwardProxy> {
+  const passages: Passage[] = [];
+  const open = new Set<Socket | Duplex>();
+  const keep = (socket: Socket | Duplex): void => {
+    open.add(socket);
+    socket.on("error", () => {}).on("close", () => open.delete(socket));
+  };
+  const note = ({ method = "", headers }: IncomingMessage, host: string): boolean => {
+    const passage = { method, host, authorization: headers["proxy-authorization"] };
+    passages.push(passage);
+    return allows(passage);
+  };
+  const server = createServer((request, response) => {
+    const url = new URL(request.url!);
+    if (note(request, url.host)) pass(request, response, url, port);
+    else response.writeHead(407).end();
+  });
+  server.on("connection", keep);
+  server.on("connect", (request, client) => {
+    if (!note(request, request.url!))
+      return void client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+    const upstream = connect(port, "127.0.0.1", () => {
+      client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+      client.pipe(upstream).pipe(client);
+    });
+    keep(upstream);
+    upstream.on("close", () => client.destroy());
+    client.on("close", () => upstream.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    passages,
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function pass(request: IncomingMessage, response: ServerResponse, url: URL, port: number): void {
+  const path = url.pathname + url.search;
+  const { method, headers } = request;
+  const upstream = sendRequest({ host: "127.0.0.1", port, method, path, headers }, (answer) => {
+    response.writeHead(answer.statusCode!, answer.headers);
+    answer.pipe(response);
+  });
+  upstream.on("error", () => response.destroy());
+  request.pipe(upstream);
+}
