@@ -31,6 +31,7 @@ const NETWORK_SENTENCES: Readonly<Record<string, string>> = {
 export function explainConnection(what: string, error: unknown): StoreFailure | undefined {
   const code = codeOf(error);
   if (code === undefined) return undefined;
+  if (code === "ERR_PROXY_TUNNEL") return explainTunnel(what, error as Error);
   const tls = TLS_SENTENCES[code];
   if (tls !== undefined) {
     const hint = "give the certificate authority with caFile=, or correct the name or the clock";
@@ -51,7 +52,23 @@ export function explainConnection(what: string, error: unknown): StoreFailure | 
   return new StoreFailure("store-unreachable", message, { transient: true, cause: error });
 }
 
-/** Failures of a service that pass: it is overloaded or has trouble of its own; undefined for all others. */
+/** The error is not kept: it has the proxy's URL, and with it maybe a password. */
+function explainTunnel(what: string, { message }: Error): StoreFailure {
+  const status = Number(/HTTP\/\d\.\d (\d{3})/.exec(message)?.[1]);
+  return status >= 500 || Number.isNaN(status)
+    ? new StoreFailure("store-unreachable", `${what}: the proxy cannot get there (${status})`, {
+        transient: true,
+      })
+    : refusedByProxy(what, status);
+}
+
+function refusedByProxy(what: string, status: number): StoreFailure {
+  return new StoreFailure("store-misconfigured", `${what}: the proxy refuses (status ${status})`, {
+    hint: "check proxy=, and give its user and password with HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+  });
+}
+
+/** Failures of a service that pass: it is overloaded or has trouble of its own, and a proxy's; undefined for all others. */
 export function explainTrouble(
   what: string,
   status: number | undefined,
@@ -60,6 +77,7 @@ export function explainTrouble(
 ): StoreFailure | undefined {
   const retryAfterMs = retryAfter === undefined ? NaN : Number(retryAfter) * 1000;
   const options = { transient: true, ...(retryAfterMs >= 0 && { retryAfterMs }) };
+  if (status === 407) return refusedByProxy(what, status);
   if (status === 429) return new StoreFailure("store-throttled", `${what}: ${words}`, options);
   if (status === 408 || (status !== undefined && status >= 500 && status !== 501 && status !== 507))
     return new StoreFailure("store-unreachable", `${what}: ${words} (status ${status})`, options);
@@ -73,7 +91,9 @@ function codeOf(error: unknown): string | undefined {
   const code: unknown = Reflect.get(error, "code");
   if (
     typeof code === "string" &&
-    (code in TLS_SENTENCES || code in NETWORK_SENTENCES || /^(EPROTO|ERR_SSL|HPE_)/.test(code))
+    (code in TLS_SENTENCES ||
+      code in NETWORK_SENTENCES ||
+      /^(EPROTO|ERR_SSL|ERR_PROXY_TUNNEL|HPE_)/.test(code))
   )
     return code;
   if (error instanceof AggregateError) return codeOf(error.errors[0]);

@@ -6,11 +6,12 @@ import {
   S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { silentLog } from "../../src/io/log.ts";
 import { openDriver, type OpenOptions } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { TlsFiles } from "./certificates.ts";
 import { freeURLs } from "./etcd.ts";
 import { part } from "./parts.ts";
 import { startServer, type Server } from "./server.ts";
@@ -33,19 +34,24 @@ export interface S3Service extends AsyncDisposable {
   removeBucket(bucket: string): Promise<void>;
 }
 
-/** Starts a service of its own. */
-export async function startS3(): Promise<S3Service> {
+/** The one that a service with TLS is in, and where Amazon has its own. */
+export const AMAZON = { region: "eu-central-1", host: "s3.eu-central-1.amazonaws.com" };
+
+/** Starts a service of its own: in plain, or with a certificate and under the names of Amazon's in `AMAZON`. */
+export async function startS3(tls?: TlsFiles): Promise<S3Service> {
   const folder = await scratch();
   const [root, versions, users] = ["root", "versions", "users"].map((name) => folder.file(name));
   for (const path of [root!, versions!, users!]) await mkdir(path);
-  const [endpoint] = await freeURLs(1);
-  const server = await launch(endpoint!, { root: root!, versions: versions!, users: users! });
+  const [free] = await freeURLs(1);
+  const endpoint = tls === undefined ? free : free!.replace("http:", "https:");
+  const server = await launch(endpoint!, { root: root!, versions: versions!, users: users! }, tls);
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = S3_ENV;
   const client = new S3Client({
     endpoint: endpoint!,
-    region: "us-east-1",
+    region: tls === undefined ? "us-east-1" : AMAZON.region,
     forcePathStyle: true,
     credentials: { accessKeyId, secretAccessKey },
+    ...(tls && { requestHandler: { httpsAgent: { ca: await readFile(tls.caFile) } } }),
   });
   let buckets = 0;
   return {
@@ -68,12 +74,15 @@ export async function startS3(): Promise<S3Service> {
 async function launch(
   endpoint: string,
   { root, versions, users }: { root: string; versions: string; users: string },
+  tls: TlsFiles | undefined,
 ): Promise<Server> {
   const program = join(await part("versitygw"), "versitygw");
   const { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: secret } = S3_ENV;
   const { host } = new URL(endpoint);
   const front = ["--port", host, "--iam-dir", users, "--health", "/health", "--quiet"];
-  const args = [...front, "posix", "--versioning-dir", versions, root];
+  const names = ["--region", AMAZON.region, "--virtual-domain", AMAZON.host];
+  const secure = tls === undefined ? [] : ["--cert", tls.certFile, "--key", tls.keyFile, ...names];
+  const args = [...front, ...secure, "posix", "--versioning-dir", versions, root];
   const env = { PATH: process.env["PATH"], ROOT_ACCESS_KEY: user, ROOT_SECRET_KEY: secret };
   return startServer(program, args, { env }, `${endpoint}/health`);
 }
