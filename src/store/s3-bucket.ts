@@ -55,7 +55,7 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
       return await call(doing, signal, request);
     } catch (error) {
       if (error instanceof StoreFailure && error.code === "store-unreachable" && error.isTransient)
-        await refusedAtAll(name, call, signal);
+        await refusedAtAll({ name, call }, signal);
       throw error;
     }
   };
@@ -88,12 +88,11 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
 }
 
 /**
- * Services that refuse a long body close at once, and what they had to say is lost in a reset: a short request is told.
- * That somebody may not list proves nothing.
+ * Services that refuse a long body close at once, and what they had to say is lost in a reset; the answer to a look has
+ * no room for words. A short request is told: throws why it is refused. That somebody may not list proves nothing.
  */
-async function refusedAtAll(
-  name: string,
-  call: Bucket["call"],
+export async function refusedAtAll(
+  { name, call }: Pick<Bucket, "name" | "call">,
   signal: AbortSignal,
 ): Promise<void> {
   const doing = { what: `use the bucket "${name}"`, permission: "s3:ListBucket" };
@@ -127,6 +126,8 @@ function clientConfig({ parameters, env }: StoreLocation, http: Http): S3ClientC
       }),
     forcePathStyle: parameters.get("pathStyle") === "true",
     maxAttempts: 1,
+    // it would begin to sign with the service's time after a first request that failed
+    disableClockSkewCorrection: true,
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     expectContinueHeader: false,

@@ -171,7 +171,7 @@ function wrongRegion(
   region: string | undefined,
   cause: Error,
 ): StoreFailure {
-  const expected = region ?? /expecting '([a-z0-9-]+)'/.exec(words)?.[1];
+  const expected = region ?? /expecting ['"]([a-z0-9-]+)['"]/.exec(words)?.[1];
   const hint =
     expected === undefined ? "give the bucket's own with region=" : `write region=${expected}`;
   const message = `${what}: ${REGION.says} (${words})`;

@@ -4,7 +4,6 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
-  HeadObjectCommand,
   PutObjectCommand,
   UploadPartCommand,
   type CompletedPart,
@@ -16,6 +15,7 @@ import { beginPut, type Put as CloudPut } from "./cloud-put.ts";
 import { StoreFailure } from "./failure.ts";
 import type { Bucket } from "./s3-bucket.ts";
 import type { Doing } from "./s3-failure.ts";
+import { lookAt } from "./s3-look.ts";
 import type { ObjectInfo, PutOptions } from "./store.ts";
 
 /** How long an upload that failed is cleaned up after. What remains then is swept later. */
@@ -155,17 +155,8 @@ async function isOurs(put: Put): Promise<boolean> {
 }
 
 async function headMetadata(put: Put): Promise<Readonly<Record<string, string>> | undefined> {
-  const { place: bucket, key, signal } = put;
-  try {
-    const look = { what: `look at "${key}"`, permission: "s3:GetObject" };
-    const { Metadata } = await bucket.insist(look, signal, (client, options) =>
-      client.send(new HeadObjectCommand({ ...target(put), ...bucket.customerKey }), options),
-    );
-    return Metadata ?? {};
-  } catch (error) {
-    if (error instanceof StoreFailure && error.code === "object-missing") return undefined;
-    throw error;
-  }
+  const found = await lookAt(put.place, put.key, "insist", put.signal);
+  return found && (found.Metadata ?? {});
 }
 
 /** As far as it goes: what is left is swept later. */

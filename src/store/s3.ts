@@ -6,7 +6,6 @@ import {
   GetObjectCommand,
   GetObjectLockConfigurationCommand,
   HeadBucketCommand,
-  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -20,6 +19,7 @@ import { StoreFailure } from "./failure.ts";
 import { isKey, requireKey, requirePrefix } from "./key.ts";
 import { rangeHeader, wholeRange } from "./ranged.ts";
 import { openBucket, type Bucket } from "./s3-bucket.ts";
+import { lookAt } from "./s3-look.ts";
 import { putObject } from "./s3-put.ts";
 import type { Capabilities, Driver, GetOptions, ObjectInfo, Waiting } from "./store.ts";
 
@@ -166,27 +166,19 @@ async function statObject(
   { signal }: Waiting,
 ): Promise<ObjectInfo | undefined> {
   requireKey(key);
-  const doing = { what: `look at "${key}"`, permission: "s3:GetObject" };
-  try {
-    const found = await bucket.call(doing, signal, (client, options) =>
-      client.send(
-        new HeadObjectCommand({ ...target(bucket, key), ...bucket.customerKey }),
-        options,
-      ),
-    );
-    if (found.ContentLength === undefined) throw lacks(`cannot ${doing.what}`, "a length");
-    const lockedUntilMs = found.ObjectLockRetainUntilDate?.getTime();
-    return {
-      key,
-      size: found.ContentLength,
-      modifiedMs: found.LastModified?.getTime(),
-      ...(lockedUntilMs !== undefined && { lockedUntilMs }),
-    };
-  } catch (error) {
-    if (!(error instanceof StoreFailure) || error.code !== "object-missing") throw error;
+  const found = await lookAt(bucket, key, "call", signal);
+  if (found === undefined) {
     await requireBucket(bucket, signal);
     return undefined;
   }
+  if (found.ContentLength === undefined) throw lacks(`cannot look at "${key}"`, "a length");
+  const lockedUntilMs = found.ObjectLockRetainUntilDate?.getTime();
+  return {
+    key,
+    size: found.ContentLength,
+    modifiedMs: found.LastModified?.getTime(),
+    ...(lockedUntilMs !== undefined && { lockedUntilMs }),
+  };
 }
 
 /** An answer without a body cannot say whether it is the object or the bucket that is missing. */

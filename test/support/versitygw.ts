@@ -14,6 +14,7 @@ import type { Store } from "../../src/store/store.ts";
 import type { TlsFiles } from "./certificates.ts";
 import { freeURLs } from "./etcd.ts";
 import { part } from "./parts.ts";
+import { output } from "./program.ts";
 import { startServer, type Server } from "./server.ts";
 import { scratch } from "./scratch.ts";
 import type { Subject } from "./store-subject.ts";
@@ -30,6 +31,8 @@ export interface S3Service extends AsyncDisposable {
   readonly client: S3Client;
   /** A bucket of a new name, with object lock (and versions) if wanted. */
   createBucket(options?: { lock?: boolean }): Promise<string>;
+  /** Somebody who may do nothing yet; the environment to be them. */
+  createUser(name: string): Promise<typeof S3_ENV>;
   /** Takes a bucket away with all it holds. */
   removeBucket(bucket: string): Promise<void>;
 }
@@ -61,6 +64,15 @@ export async function startS3(tls?: TlsFiles): Promise<S3Service> {
       const Bucket = `bucket-${++buckets}`;
       await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: lock }));
       return Bucket;
+    },
+    async createUser(name) {
+      const user = { AWS_ACCESS_KEY_ID: name, AWS_SECRET_ACCESS_KEY: `${name}-of-the-tests` };
+      const login = ["--access", accessKeyId, "--secret", secretAccessKey];
+      const program = join(await part("versitygw"), "versitygw");
+      const made = ["--access", name, "--secret", user.AWS_SECRET_ACCESS_KEY, "--role", "user"];
+      const to = ["--endpoint-url", endpoint!];
+      await output(program, ["admin", ...login, ...to, "create-user", ...made]);
+      return user;
     },
     removeBucket: (bucket) => rm(join(root!, bucket), { recursive: true, force: true }),
     async [Symbol.asyncDispose]() {
