@@ -30,6 +30,18 @@ test("createPatience() begins anew with every start", async () => {
   assert.equal(long.signal.aborted, false);
 });
 
+test("createPatience() waits for nothing once it is over", () => {
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  const patience = createPatience(60_000, undefined, () => LATE);
+  patience.start();
+  assert.equal(timers(), before + 1);
+  patience[Symbol.dispose]();
+  patience.start();
+  assert.equal(timers(), before);
+});
+
 test("createPatience() passes the outer signal's reason on", async () => {
   const outer = new AbortController();
   using patience = createPatience(60_000, outer.signal, () => LATE);

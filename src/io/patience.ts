@@ -23,6 +23,7 @@ export function createPatience(
   if (outer?.aborted) passOn();
   else outer?.addEventListener("abort", passOn, { once: true });
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   const stop = (): void => {
     clearTimeout(timer);
     timer = undefined;
@@ -30,11 +31,14 @@ export function createPatience(
   return {
     signal: controller.signal,
     start() {
+      // what was given up may still move, and must not keep the process waiting
+      if (isOver) return;
       if (timer === undefined) timer = setTimeout(() => controller.abort(late()), limitMs);
       else timer.refresh();
     },
     stop,
     [Symbol.dispose]() {
+      isOver = true;
       stop();
       outer?.removeEventListener("abort", passOn);
     },
