@@ -10,7 +10,8 @@ import { readSmallFile } from "../io/small-file.ts";
 import { StoreFailure } from "./failure.ts";
 import { createHttp, createProgress, type Http } from "./http.ts";
 import { retry } from "./retry.ts";
-import { explainS3, type Doing } from "./s3-failure.ts";
+import { explainS3, isExpired, type Doing } from "./s3-failure.ts";
+import { areRenewed, credentialsOf } from "./s3-login.ts";
 import type { DriverTools, StoreLocation } from "./store.ts";
 
 /** Makes one request; to be given to the SDK's `send`. */
@@ -42,12 +43,13 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
   const http = await createHttp(location);
   const client = new S3Client(clientConfig(location, http));
   const call = async <T>(doing: Doing, signal: AbortSignal, request: Request<T>): Promise<T> => {
+    const used = await credentialsOf(client, signal);
     try {
-      signal.throwIfAborted();
       return await request(client, { abortSignal: signal });
     } catch (error) {
       signal.throwIfAborted();
-      throw explainS3(doing, error);
+      const isPassing = isExpired(error) && (await areRenewed(client, used, signal));
+      throw isPassing ? renewed(doing) : explainS3(doing, error);
     }
   };
   const probed = async <T>(doing: Doing, signal: AbortSignal, request: Request<T>): Promise<T> => {
@@ -87,6 +89,11 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
   };
 }
 
+function renewed({ what }: Doing): StoreFailure {
+  const message = `cannot ${what}: the session of the credentials has expired, and was renewed`;
+  return new StoreFailure("store-refused", message, { transient: true });
+}
+
 /**
  * Services that refuse a long body close at once, and what they had to say is lost in a reset; the answer to a look has
  * no room for words. A short request is told: throws why it is refused. That somebody may not list proves nothing.
@@ -124,6 +131,7 @@ function clientConfig({ parameters, env }: StoreLocation, http: Http): S3ClientC
       parameters.get("profile") === undefined && {
         credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
       }),
+    logger: QUIET,
     forcePathStyle: parameters.get("pathStyle") === "true",
     maxAttempts: 1,
     // it would begin to sign with the service's time after a first request that failed
@@ -134,6 +142,9 @@ function clientConfig({ parameters, env }: StoreLocation, http: Http): S3ClientC
     requestHandler: handlerOver(http),
   };
 }
+
+/** Without one the SDK writes to standard error by itself. */
+const QUIET = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 interface SdkRequest {
   readonly method: string;

@@ -108,11 +108,6 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     hint: "restore it from the archive first; choose a storageClass that can be read",
   },
   NotImplemented: { code: "store-unsupported", says: "the service does not know this request" },
-  CredentialsProviderError: {
-    code: "store-misconfigured",
-    says: "no credentials were found",
-    hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile (AWS_PROFILE), or give the machine a role",
-  },
 };
 
 /** What was done when it failed: for the sentence, and the permission that it needs. */
@@ -120,6 +115,11 @@ export interface Doing {
   /** After "cannot": `put "KEY"`. */
   readonly what: string;
   readonly permission: string;
+}
+
+/** Whether the service says that the credentials were good, and are no more. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof Error && EXPLANATIONS[error.name] === EXPIRED;
 }
 
 /** An error of the SDK as one of ours; what is none of the service's or the network's stays as it is. */
