@@ -56,9 +56,10 @@ test("rights that are missing, by their names", async () => {
   const env = await service.createUser("writer");
   const grant = async (...actions: string[]): Promise<void> => {
     const Resource = [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`];
-    const one = { Effect: "Allow", Principal: { AWS: ["writer"] } };
+    const Principal = { AWS: ["writer"] };
     const Statement = actions.map((Action, at) => ({
-      ...one,
+      Effect: "Allow",
+      Principal,
       Action,
       Resource: Resource[/List/.test(Action) ? 0 : 1]!,
       Sid: `s${at}`,

@@ -73,9 +73,9 @@ test("the proxy of the environment, its password, and those who need none", asyn
     [`${ca()}&proxy=${proxy.url}`, { HTTPS_PROXY, NO_PROXY: "*" }],
   ] as const) {
     await using store = await opened(bucket, parameters, env);
-    const before = proxy.passages.length;
+    const soFar = proxy.passages.length;
     assert.deepEqual(await keys(store), []);
-    assert.ok(proxy.passages.length > before);
+    assert.ok(proxy.passages.length > soFar);
   }
   const seen = proxy.passages.length;
   await using beside = await opened(bucket, direct() + ca(), {

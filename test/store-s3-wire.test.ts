@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { openStore } from "../src/store/open.ts";
 import type { Store } from "../src/store/store.ts";
 import { body, pattern } from "./support/body.ts";
 import { cloudStub, type Asked, type CloudStub, type Respond } from "./support/cloud-stub.ts";
 import { recordingLog } from "./support/faulty-store.ts";
-import { s3Answers } from "./support/s3-stub.ts";
+import { s3Answers, s3Error } from "./support/s3-stub.ts";
 import { scratch } from "./support/scratch.ts";
 import { fails, put, read, waiting } from "./support/store-subject.ts";
 
@@ -25,11 +26,15 @@ interface Place extends AsyncDisposable {
 }
 
 /** A bucket at Amazon's own address, as far as the driver knows. */
-async function place(parameters = "", respond: Respond = s3Answers()): Promise<Place> {
+async function place(
+  parameters = "",
+  respond: Respond = s3Answers(),
+  persistence = PERSISTENCE,
+): Promise<Place> {
   const stub = await cloudStub(respond);
   const log = recordingLog();
   const url = `s3://backups/of/tests?region=eu-central-1&${stub.parameters}${parameters}`;
-  const store = await openStore(url, { env: ENV, log, persistence: PERSISTENCE });
+  const store = await openStore(url, { env: ENV, log, persistence });
   return {
     stub,
     store,
@@ -154,6 +159,85 @@ test("the storage class is asked for where objects are made", async () => {
   await using here = await place("&storageClass=STANDARD_IA");
   const kinds = await used(here);
   assert.deepEqual(onlyIn(kinds, "x-amz-storage-class", ["put", "create"]), ["STANDARD_IA"]);
+});
+
+/** The text, but before it so many blanks, with a pause after each. */
+async function* late(text: string, blanks: number): AsyncGenerator<string> {
+  for (let n = 0; n < blanks; n++) {
+    yield " ";
+    await sleep(100);
+  }
+  yield text;
+}
+
+test("what comes slowly is waited for, however long it takes", async () => {
+  const s3 = s3Answers();
+  const slowly: Respond = (asked) => {
+    const answer = s3(asked);
+    return kindOf(asked) === "complete" && answer !== undefined && answer !== "reset"
+      ? { ...answer, body: late(String(answer.body), 35) }
+      : answer;
+  };
+  await using here = await place("", slowly, { ...PERSISTENCE, stallMs: 3000 });
+  await put(here.store, "large", LARGE);
+  assert.equal(here.stub.asked.filter((asked) => kindOf(asked) === "complete").length, 1);
+});
+
+test("a failure that comes behind the status of a success is one", async () => {
+  const s3 = s3Answers();
+  let isFirst = true;
+  const failing: Respond = (asked) => {
+    if (kindOf(asked) !== "complete" || !isFirst) return s3(asked);
+    isFirst = false;
+    return { ...s3Error(500, "InternalError"), status: 200 };
+  };
+  await using here = await place("", failing);
+  await put(here.store, "large", LARGE);
+  assert.deepEqual(await read(here.store, "large"), pattern("large", LARGE));
+  assert.ok(here.log.lines.some((line) => /^warn complete .*InternalError/.test(line)));
+});
+
+/** Unfinished uploads as S3 lists them, one on a page. */
+function uploadsAnswer(
+  uploads: readonly (readonly [key: string, id: string, time: string])[],
+): Respond {
+  return ({ method, query }) => {
+    if (method === "DELETE") return { status: 204 };
+    if (!query.has("uploads")) return undefined;
+    const after = [query.get("key-marker") ?? "", query.get("upload-id-marker") ?? ""].join();
+    const at = uploads.findIndex(([key, id]) => [key, id].join() > after);
+    const [Key, UploadId, Initiated] = uploads[at]!;
+    const one = `<Upload><Key>${Key}</Key><UploadId>${UploadId}</UploadId><Initiated>${Initiated}</Initiated></Upload>`;
+    const next = `<IsTruncated>${at + 1 < uploads.length}</IsTruncated><NextKeyMarker>${Key}</NextKeyMarker><NextUploadIdMarker>${UploadId}</NextUploadIdMarker>`;
+    return { body: `<ListMultipartUploadsResult>${next}${one}</ListMultipartUploadsResult>` };
+  };
+}
+
+test("a sweep goes through all pages of unfinished uploads, and leaves the young ones", async () => {
+  const [old, young] = ["2026-01-01T00:00:00.000Z", new Date().toISOString()];
+  const uploads = [
+    ["of/tests/a", "1", old],
+    ["of/tests/a", "2", old],
+    ["of/tests/a", "3", young],
+    ["of/tests/b", "4", old],
+    ["of/tests/no key", "5", old],
+  ] as const;
+  await using here = await place("", uploadsAnswer(uploads));
+  assert.equal(await here.store.sweep(86_400_000, waiting), 3);
+  const aborted = here.stub.asked.filter(({ method }) => method === "DELETE");
+  assert.deepEqual(
+    aborted.map(({ path, query }) => `${path} ${query.get("uploadId")}`),
+    ["/of/tests/a 1", "/of/tests/a 2", "/of/tests/b 4"],
+  );
+  const lists = here.stub.asked.filter(({ query }) => query.has("uploads"));
+  assert.deepEqual(new Set(lists.map(({ query }) => query.get("prefix"))), new Set(["of/tests/"]));
+});
+
+test("a list of unfinished uploads that goes round in a circle is told", async () => {
+  const page = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>";
+  const list = `<ListMultipartUploadsResult>${page}</ListMultipartUploadsResult>`;
+  await using here = await place("", () => ({ body: list }));
+  await fails("store-wrong-answer", here.store.sweep(1, waiting));
 });
 
 test("a lock is asked for where objects are made, with a digest of every body", async () => {

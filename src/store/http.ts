@@ -26,8 +26,8 @@ export interface Http extends Disposable {
   send(call: HttpCall): Promise<IncomingMessage>;
 }
 
-/** Bytes of a body that are handed over at once. */
-const PIECE = 256 << 10;
+/** Bytes of a body that are handed over at once: so many have to go in the time in which something has to move. */
+const PIECE = 64 << 10;
 
 const progress = new AsyncLocalStorage<() => void>();
 
@@ -75,13 +75,16 @@ async function exchange(
   request: ClientRequest,
   body: Uint8Array | undefined,
 ): Promise<IncomingMessage> {
-  const moved = progress.getStore() ?? (() => {});
+  const counted = progress.getStore();
+  const moved = counted ?? (() => {});
   request.on("error", () => {}); // it may fail once more, after it was given up
   const answered = once(request, "response") as Promise<[IncomingMessage]>;
   answered.catch(() => {});
   await Promise.race([sendBody(request, body, moved), answered]);
   const [answer] = await answered;
   moved();
+  // S3 sends blanks for minutes until a long upload is complete
+  if (counted !== undefined) answer.pause().on("data", counted);
   answer.once("close", () => {
     if (!request.writableFinished) request.destroy();
   });

@@ -11,6 +11,7 @@ import {
   PutObjectCommand,
   type ListMultipartUploadsCommandInput,
   type ListMultipartUploadsCommandOutput,
+  type MultipartUpload,
 } from "@aws-sdk/client-s3";
 import { now } from "../io/clock.ts";
 import { unlessAborted } from "../io/patience.ts";
@@ -264,50 +265,52 @@ async function hasLocks(bucket: Bucket, signal: AbortSignal): Promise<boolean> {
 }
 
 async function sweepUploads(bucket: Bucket, graceMs: number, { signal }: Waiting): Promise<number> {
-  const listing = { what: "list unfinished uploads", permission: "s3:ListBucketMultipartUploads" };
-  const aborting = { what: "abort an unfinished upload", permission: "s3:AbortMultipartUpload" };
   let swept = 0;
-  let after: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
-  while (after !== undefined) {
-    const place: ListMultipartUploadsCommandInput = {
-      Bucket: bucket.name,
-      Prefix: bucket.prefix,
-      ...after,
-    };
+  for await (const { Key = "", UploadId, Initiated } of listUploads(bucket, signal)) {
+    const isOld = now().getTime() - (Initiated?.getTime() ?? Infinity) >= graceMs;
+    if (!isOld || !isKey(Key.slice(bucket.prefix.length))) continue;
+    if (await abortUpload(bucket, { Bucket: bucket.name, Key, UploadId }, signal)) swept++;
+  }
+  return swept;
+}
+
+async function* listUploads(bucket: Bucket, signal: AbortSignal): AsyncIterable<MultipartUpload> {
+  const doing = { what: "list unfinished uploads", permission: "s3:ListBucketMultipartUploads" };
+  const all = { Bucket: bucket.name, Prefix: bucket.prefix };
+  let after: Pick<ListMultipartUploadsCommandInput, "KeyMarker" | "UploadIdMarker"> = {};
+  for (;;) {
+    const place = { ...all, ...after };
     const page: ListMultipartUploadsCommandOutput = await bucket.call(
-      listing,
+      doing,
       signal,
       (client, options) => client.send(new ListMultipartUploadsCommand(place), options),
     );
-    for (const { Key = "", UploadId, Initiated } of page.Uploads ?? []) {
-      const isOld = now().getTime() - (Initiated?.getTime() ?? Infinity) >= graceMs;
-      if (!isOld || !isKey(Key.slice(bucket.prefix.length))) continue;
-      const upload = { Bucket: bucket.name, Key, UploadId };
-      if (await abortUpload(upload)) swept++;
-    }
-    const { IsTruncated, NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
-    after =
-      IsTruncated === true && KeyMarker !== undefined && KeyMarker !== after.KeyMarker
-        ? { KeyMarker, ...(UploadIdMarker !== undefined && { UploadIdMarker }) }
-        : undefined;
+    yield* page.Uploads ?? [];
+    if (page.IsTruncated !== true) return;
+    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+    // one key may have more uploads than a page holds
+    const isFurther = KeyMarker !== after.KeyMarker || UploadIdMarker !== after.UploadIdMarker;
+    if (KeyMarker === undefined || !isFurther)
+      throw lacks(`cannot ${doing.what}`, "where to go on");
+    after = { KeyMarker, ...(UploadIdMarker !== undefined && { UploadIdMarker }) };
   }
-  return swept;
+}
 
-  async function abortUpload(upload: {
-    Bucket: string;
-    Key: string;
-    UploadId: string | undefined;
-  }): Promise<boolean> {
-    try {
-      await bucket.call(aborting, signal, (client, options) =>
-        client.send(new AbortMultipartUploadCommand(upload), options),
-      );
-      return true;
-    } catch (error) {
-      // somebody else was faster
-      if (error instanceof StoreFailure && /NoSuchUpload/.test(error.message)) return false;
-      throw error;
-    }
+/** Whether it was there: somebody else may have been faster. */
+async function abortUpload(
+  bucket: Bucket,
+  upload: { Bucket: string; Key: string; UploadId: string | undefined },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const doing = { what: "abort an unfinished upload", permission: "s3:AbortMultipartUpload" };
+  try {
+    await bucket.call(doing, signal, (client, options) =>
+      client.send(new AbortMultipartUploadCommand(upload), options),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof StoreFailure && /NoSuchUpload/.test(error.message)) return false;
+    throw error;
   }
 }
 

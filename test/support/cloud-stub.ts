@@ -8,6 +8,7 @@ import { createServer as createPlainServer } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { pipeline } from "node:stream/promises";
 import { certificate, makeCertificates } from "./certificates.ts";
 import { forwardProxy } from "./forward-proxy.ts";
 import { scratch } from "./scratch.ts";
@@ -28,8 +29,8 @@ export interface Answer {
   /** 200 when left out. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** An object is sent as JSON. */
-  readonly body?: string | Uint8Array | object;
+  /** An object is sent as JSON, pieces one by one. */
+  readonly body?: string | Uint8Array | AsyncIterable<string> | object;
 }
 
 /** What to say; undefined is 404, "reset" breaks the connection. */
@@ -103,6 +104,10 @@ async function answer(
   const said = respond(one);
   if (said === "reset") return void request.socket.destroy();
   const { status = 200, headers: more = {}, body = "" } = said ?? { status: 404 };
+  if (Symbol.asyncIterator in Object(body)) {
+    response.writeHead(status, { "content-type": "application/xml", ...more });
+    return pipeline(body as AsyncIterable<string>, response);
+  }
   const bytes =
     typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
   const type = bytes === body ? "application/xml" : "application/json";

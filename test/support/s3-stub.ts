@@ -29,7 +29,7 @@ export function accessKeyOf({ headers }: Asked): string {
   return /Credential=([^/]+)/.exec(headers.authorization ?? "")?.[1] ?? "";
 }
 
-/** A service with one empty bucket. */
+/** A service with one empty bucket, whose lists stay empty. */
 export function s3Answers(): Respond {
   const objects = new Map<string, Thing>();
   const uploads = new Map<string, Upload>();
@@ -40,12 +40,14 @@ export function s3Answers(): Respond {
     if (id !== null && upload === undefined) return s3Error(404, "NoSuchUpload");
     if (upload !== undefined) return goOn(asked, upload, uploads, objects);
     if (method === "POST" && query.has("uploads")) {
-      const made = { headers: kept(asked), bytes: Buffer.alloc(0), parts: new Map() };
+      const made = { headers: keptOf(asked), bytes: Buffer.alloc(0), parts: new Map() };
       uploads.set(String(uploads.size + 1), made);
       const body = `<InitiateMultipartUploadResult><UploadId>${uploads.size}</UploadId></InitiateMultipartUploadResult>`;
       return { headers: confirmed(made), body };
     }
-    if (method === "PUT") return store(asked, { headers: kept(asked), bytes: asked.body }, objects);
+    if (method === "PUT")
+      return store(asked, { headers: keptOf(asked), bytes: asked.body }, objects);
+    if (query.get("list-type") === "2") return { body: "<ListBucketResult></ListBucketResult>" };
     const thing = objects.get(path);
     if (thing === undefined) return s3Error(404, "NoSuchKey");
     if (isKeyMissing(asked, thing)) return s3Error(400, "InvalidRequest");
@@ -93,7 +95,7 @@ function fetched({ method, headers }: Asked, { headers: kept, bytes }: Thing): A
   return { status: 206, headers: { ...common, "content-range": range }, body: part };
 }
 
-function kept({ headers }: Asked): Record<string, string> {
+function keptOf({ headers }: Asked): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).filter((one): one is [string, string] => KEPT.test(one[0])),
   );
