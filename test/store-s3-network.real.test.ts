@@ -78,11 +78,13 @@ test("the proxy of the environment, its password, and those who need none", asyn
     assert.ok(proxy.passages.length > soFar);
   }
   const seen = proxy.passages.length;
-  await using beside = await opened(bucket, direct() + ca(), {
-    HTTPS_PROXY,
-    NO_PROXY: "127.0.0.1",
-  });
-  await put(beside, "a", 10);
+  await using near = await opened(bucket, direct() + ca(), { HTTPS_PROXY });
+  await put(near, "a", 10);
+  // nobody looks up Amazon's own name from here
+  for (const NO_PROXY of [".amazonaws.com", "example.test,*"]) {
+    await using beside = await opened(bucket, ca(), { HTTPS_PROXY, NO_PROXY });
+    await assert.rejects(keys(beside), { code: "store-unreachable" });
+  }
   assert.equal(proxy.passages.length, seen);
 });
 

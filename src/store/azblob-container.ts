@@ -1,13 +1,7 @@
 /** A container as its URL describes it: the SDK's client over our HTTP. */
-import type { TokenCredential } from "@azure/identity";
-import {
-  AnonymousCredential,
-  ContainerClient,
-  StorageSharedKeyCredential,
-  type StoragePipelineOptions,
-} from "@azure/storage-blob";
+import { ContainerClient, type StoragePipelineOptions } from "@azure/storage-blob";
 import { explainAzure, type Doing } from "./azblob-failure.ts";
-import { StoreFailure } from "./failure.ts";
+import { credentialOf } from "./azblob-login.ts";
 import { createHttp, createProgress, type Http } from "./http.ts";
 import { retry } from "./retry.ts";
 import type { DriverTools, StoreLocation } from "./store.ts";
@@ -43,7 +37,7 @@ export async function openContainer(
   const endpoint = parameters.get("endpoint") ?? `https://${account}.blob.core.windows.net`;
   const token = env["AZURE_STORAGE_SAS_TOKEN"]?.replace(/^\?/, "");
   const url = `${endpoint.replace(/\/$/, "")}/${encodeURIComponent(name)}${token ? `?${token}` : ""}`;
-  const credential = await credentialOf(account, env);
+  const credential = await credentialOf(account, env, http);
   const client = new ContainerClient(url, credential, {
     httpClient: clientOver(http),
     retryOptions: { maxTries: 1 },
@@ -69,25 +63,6 @@ export async function openContainer(
     },
     [Symbol.dispose]: () => http[Symbol.dispose](),
   };
-}
-
-/** A key, a SAS, or whatever the machine is: environment, workload identity, managed identity, the `az` of a developer. */
-async function credentialOf(
-  account: string,
-  env: StoreLocation["env"],
-): Promise<StorageSharedKeyCredential | AnonymousCredential | TokenCredential> {
-  const key = env["AZURE_STORAGE_KEY"];
-  if (key !== undefined && key !== "") {
-    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key))
-      throw new StoreFailure(
-        "store-misconfigured",
-        "cannot use AZURE_STORAGE_KEY: it is not base64",
-      );
-    return new StorageSharedKeyCredential(account, key);
-  }
-  if (env["AZURE_STORAGE_SAS_TOKEN"]) return new AnonymousCredential();
-  const { DefaultAzureCredential } = await import("@azure/identity");
-  return new DefaultAzureCredential();
 }
 
 type SdkClient = NonNullable<StoragePipelineOptions["httpClient"]>;

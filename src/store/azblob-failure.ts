@@ -86,6 +86,7 @@ export function explainAzure({ what: verb, right }: Doing, error: unknown): unkn
       transient: connection.isTransient,
       ...(connection.hint !== undefined && { hint: connection.hint }),
     });
+  if (LOGIN.test(error.name)) return explainLogin(error);
   const words = wordsOf(error, code, status);
   if (
     /date header|expired|not valid yet|not within/i.test(details?.authenticationErrorDetail ?? "")
@@ -105,6 +106,26 @@ export function explainAzure({ what: verb, right }: Doing, error: unknown): unkn
   return explainOther(what, words, error, status);
 }
 
+/** Errors of those who are asked for tokens. */
+const LOGIN = /^(CredentialUnavailable|Authentication|AggregateAuthentication)/;
+
+function explainLogin({ statusCode: status, errorResponse }: AzureError): StoreFailure {
+  const what = "cannot log in to Azure";
+  if (status === undefined)
+    return new StoreFailure("store-misconfigured", `${what}: no credentials were found`, {
+      hint: "set AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or give the machine an identity",
+    });
+  const { error = "", errorDescription = "" } = errorResponse ?? {};
+  const first = errorDescription.split(/[\r\n]/, 1)[0]!.slice(0, 300);
+  const words = [error, first].filter((one) => one !== "").join(": ");
+  return (
+    explainTrouble(what, status, words, undefined) ??
+    new StoreFailure("store-refused", `${what}: no token is given (${words})`, {
+      hint: "check the identity: AZURE_TENANT_ID, AZURE_CLIENT_ID, and whom it trusts",
+    })
+  );
+}
+
 function explainOther(
   what: string,
   words: string,
@@ -120,10 +141,6 @@ function explainOther(
   if (status === 401) return new StoreFailure("store-refused", `${what}: ${words}`);
   if (status !== undefined && status >= 400)
     return new StoreFailure("store-misconfigured", `${what}: ${words}`);
-  if (/^(Credential|Authentication|AggregateAuthentication)/.test(error.name))
-    return new StoreFailure("store-misconfigured", `${what}: no credentials were found`, {
-      hint: "set AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or give the machine an identity",
-    });
   if (error.code === "PARSE_ERROR" || error.name === "RestError")
     return new StoreFailure("store-wrong-answer", `${what}: ${words}`, { transient: true });
   return error;
@@ -132,6 +149,8 @@ function explainOther(
 interface AzureError extends Error {
   readonly code?: string;
   readonly statusCode?: number;
+  /** Of who was asked for a token. */
+  readonly errorResponse?: { readonly error?: string; readonly errorDescription?: string };
   readonly details?: { readonly authenticationErrorDetail?: string };
   readonly response?: { readonly headers?: { get(name: string): string | undefined } };
 }

@@ -131,14 +131,18 @@ async function authorities(caFile: string | undefined): Promise<string[] | undef
 
 type ProxyEnv = Record<"HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY", string | undefined>;
 
+/** Never behind a proxy: this machine, and the addresses at which clouds tell a machine who it is. */
+const NEAR = "localhost,127.0.0.1,[::1],169.254.169.254,169.254.170.2,metadata.google.internal";
+
 /** The environment's, with its password if it is the one that the URL of the store names. */
 function proxyOf(named: string | undefined, env: StoreLocation["env"]): ProxyEnv {
   const lookUp = (name: string): string | undefined => env[name] ?? env[name.toLowerCase()];
   const [http, https] = [lookUp("HTTP_PROXY"), lookUp("HTTPS_PROXY")];
-  const NO_PROXY = lookUp("NO_PROXY");
-  if (named === undefined) return { HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY };
+  const far = lookUp("NO_PROXY") ?? "";
+  if (named === undefined)
+    return { HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY: `${NEAR},${far}` };
   const isNamed = (one: string | undefined): boolean =>
     one !== undefined && URL.canParse(one) && new URL(one).host === new URL(named).host;
   const chosen = [https, http].find(isNamed) ?? named;
-  return { HTTP_PROXY: chosen, HTTPS_PROXY: chosen, NO_PROXY: undefined };
+  return { HTTP_PROXY: chosen, HTTPS_PROXY: chosen, NO_PROXY: NEAR };
 }
