@@ -45,7 +45,7 @@ const direct = (): string => `&endpoint=${service.endpoint}&pathStyle=true`;
 
 test("everything goes through a proxy, to the bucket's own host, with a private authority", async () => {
   const bucket = await service.createBucket();
-  await using proxy = await forwardProxy(port());
+  await using proxy = await forwardProxy(port);
   await using store = await opened(bucket, `&proxy=${proxy.url}${ca()}`);
   const conditional = { ifAbsent: true, ...waiting };
   await store.put("large", body("large", LARGE), conditional);
@@ -65,7 +65,7 @@ test("everything goes through a proxy, to the bucket's own host, with a private 
 test("the proxy of the environment, its password, and those who need none", async () => {
   const bucket = await service.createBucket();
   const basic = (login: string): string => `Basic ${Buffer.from(login).toString("base64")}`;
-  await using proxy = await forwardProxy(port(), (one) => one.authorization === basic("me:pass"));
+  await using proxy = await forwardProxy(port, (one) => one.authorization === basic("me:pass"));
   const HTTPS_PROXY = proxy.url.replace("//", "//me:pass@");
   for (const [parameters, env] of [
     [ca(), { HTTPS_PROXY }],
@@ -91,7 +91,7 @@ test("the proxy of the environment, its password, and those who need none", asyn
 test("a service in plain is reached through HTTP_PROXY", async () => {
   await using plain = await startS3();
   const bucket = await plain.createBucket();
-  await using proxy = await forwardProxy(Number(new URL(plain.endpoint).port));
+  await using proxy = await forwardProxy(() => Number(new URL(plain.endpoint).port));
   const url = `s3://${bucket}/of/tests?endpoint=http://s3.example.test&pathStyle=true`;
   const env = { ...S3_ENV, HTTP_PROXY: proxy.url };
   await using store = await openStore(url, { env, log: silentLog, persistence: IMPATIENT });
@@ -102,7 +102,7 @@ test("a service in plain is reached through HTTP_PROXY", async () => {
 
 test("a proxy that refuses, or that is not there, is told, without its password", async () => {
   const bucket = await service.createBucket();
-  await using proxy = await forwardProxy(port(), () => false);
+  await using proxy = await forwardProxy(port, () => false);
   const refused = { code: "store-misconfigured", words: /the proxy refuses \(status 407\)/ };
   const [nobody] = await freeURLs(1);
   for (const [parameters, env, { code, words }] of [

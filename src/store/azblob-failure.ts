@@ -115,9 +115,13 @@ function explainLogin({ statusCode: status, errorResponse }: AzureError): StoreF
     return new StoreFailure("store-misconfigured", `${what}: no credentials were found`, {
       hint: "set AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or give the machine an identity",
     });
-  const { error = "", errorDescription = "" } = errorResponse ?? {};
-  const first = errorDescription.split(/[\r\n]/, 1)[0]!.slice(0, 300);
-  const words = [error, first].filter((one) => one !== "").join(": ");
+  const { errorDescription: said = "" } = errorResponse ?? {};
+  if (/network_error/.test(said))
+    return new StoreFailure("store-unreachable", `${what}: who gives tokens is not reached`, {
+      hint: "check proxy= and caFile=, and the way to login.microsoftonline.com",
+      transient: true,
+    });
+  const words = (/AADSTS\d+: [^\r\n]*/.exec(said)?.[0] ?? said.split("\n", 1)[0]!).slice(0, 300);
   return (
     explainTrouble(what, status, words, undefined) ??
     new StoreFailure("store-refused", `${what}: no token is given (${words})`, {
@@ -150,7 +154,7 @@ interface AzureError extends Error {
   readonly code?: string;
   readonly statusCode?: number;
   /** Of who was asked for a token. */
-  readonly errorResponse?: { readonly error?: string; readonly errorDescription?: string };
+  readonly errorResponse?: { readonly errorDescription?: string };
   readonly details?: { readonly authenticationErrorDetail?: string };
   readonly response?: { readonly headers?: { get(name: string): string | undefined } };
 }

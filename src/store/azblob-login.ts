@@ -53,7 +53,9 @@ async function ask(
   signal: AbortSignal | undefined,
 ): Promise<SdkAnswer> {
   const { method, body, url } = request;
-  const { "content-length": _length, ...headers } = request.headers.toJSON();
+  const sdk = request.headers.toJSON();
+  // what is compressed would not be opened here
+  const { "content-length": _length, "accept-encoding": _encoding, ...headers } = sdk;
   const bytes = typeof body === "string" ? Buffer.from(body) : undefined;
   const answer = await http.send({ method, url: new URL(url), headers, body: bytes, signal });
   const text = Buffer.concat(await answer.toArray()).toString("utf8");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { silentLog } from "../../src/io/log.ts";
 import { openDriver, type OpenOptions } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { TlsFiles } from "./certificates.ts";
 import { freeURLs } from "./etcd.ts";
 import { part } from "./parts.ts";
 import { scratch } from "./scratch.ts";
@@ -22,16 +23,18 @@ export interface AzureService extends AsyncDisposable {
   createContainer(): Promise<ContainerClient>;
 }
 
-/** Starts a service of its own. */
-export async function startAzure(): Promise<AzureService> {
+/** Starts a service of its own: in plain, or with a certificate, and then it takes tokens too. */
+export async function startAzure(tls?: TlsFiles): Promise<AzureService> {
   const folder = await scratch();
   const program = join(await part("azurite"), "node_modules/azurite/dist/src/blob/main.js");
-  const [url] = await freeURLs(1);
+  const [free] = await freeURLs(1);
+  const url = tls === undefined ? free : free!.replace("http:", "https:");
   const { hostname, port } = new URL(url!);
   const place = ["--blobHost", hostname, "--blobPort", port, "--location", folder.path];
   const flags = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"];
   const env = { PATH: process.env["PATH"], AZURITE_ACCOUNTS: `${ACCOUNT}:${AZURE_KEY}` };
-  const args = [program, ...place, ...flags];
+  const secure = tls && ["--cert", tls.certFile, "--key", tls.keyFile, "--oauth", "basic"];
+  const args = [program, ...place, ...flags, ...(secure ?? [])];
   const server = await startServer(process.execPath, args, { env, cwd: folder.path }, url!);
   const credential = new StorageSharedKeyCredential(ACCOUNT, AZURE_KEY);
   const endpoint = `${url}/${ACCOUNT}`;

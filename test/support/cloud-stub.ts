@@ -9,7 +9,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream/promises";
-import { certificate, makeCertificates } from "./certificates.ts";
+import { certificate, makeCertificates, type TlsFiles } from "./certificates.ts";
 import { forwardProxy } from "./forward-proxy.ts";
 import { scratch } from "./scratch.ts";
 
@@ -37,6 +37,8 @@ export interface Answer {
 export type Respond = (asked: Asked) => Answer | "reset" | undefined;
 
 export interface CloudStub extends AsyncDisposable {
+  /** With TLS. */
+  readonly port: number;
   /** Without TLS, for what is asked in plain on a machine. */
   readonly url: string;
   /** Leads every host to the stub. */
@@ -49,11 +51,11 @@ export interface CloudStub extends AsyncDisposable {
   readonly asked: readonly Asked[];
 }
 
-/** Starts one. */
-export async function cloudStub(respond: Respond): Promise<CloudStub> {
+/** Starts one, with a certificate of its own when there is none yet. */
+export async function cloudStub(respond: Respond, known?: TlsFiles): Promise<CloudStub> {
   const folder = await scratch();
-  await makeCertificates(folder.path);
-  const { caFile, certFile, keyFile } = certificate(folder.path, "cloud");
+  if (known === undefined) await makeCertificates(folder.path);
+  const { caFile, certFile, keyFile } = known ?? certificate(folder.path, "cloud");
   const asked: Asked[] = [];
   const serve = (request: IncomingMessage, response: ServerResponse): void =>
     void answer(request, response, asked, respond).catch(() => response.destroy());
@@ -66,8 +68,9 @@ export async function cloudStub(respond: Respond): Promise<CloudStub> {
       return (server.address() as AddressInfo).port;
     }),
   );
-  const proxy = await forwardProxy(securePort!);
+  const proxy = await forwardProxy(() => securePort!);
   return {
+    port: securePort!,
     url: `http://127.0.0.1:${plainPort}`,
     proxyURL: proxy.url,
     caFile,

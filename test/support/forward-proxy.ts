@@ -1,4 +1,4 @@
-/** An HTTP proxy as companies have them: clients ask it for hosts by name. Ours leads every name to one place on loopback. */
+/** An HTTP proxy as companies have them: clients ask it for hosts by name. Ours leads every name to a place on loopback. */
 import { once } from "node:events";
 import { createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -21,12 +21,13 @@ export interface ForwardProxy extends AsyncDisposable {
 }
 
 /**
- * Starts one that leads everything to the given port of 127.0.0.1.
+ * Starts one.
  *
+ * @param portOf the port of 127.0.0.1 that a host, without its port, is led to
  * @param allows whether somebody may pass; all others get 407
  */
 export async function forwardProxy(
-  port: number,
+  portOf: (host: string) => number,
   allows: (passage: Passage) => boolean = () => true,
 ): Promise<ForwardProxy> {
   const passages: Passage[] = [];
@@ -42,14 +43,15 @@ export async function forwardProxy(
   };
   const server = createServer((request, response) => {
     const url = new URL(request.url!);
-    if (note(request, url.host)) pass(request, response, url, port);
+    if (note(request, url.host)) pass(request, response, url, portOf(url.hostname));
     else response.writeHead(407).end();
   });
   server.on("connection", keep);
   server.on("connect", (request, client) => {
     if (!note(request, request.url!))
       return void client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
-    const upstream = connect(port, "127.0.0.1", () => {
+    const { hostname } = new URL(`http://${request.url}`);
+    const upstream = connect(portOf(hostname), "127.0.0.1", () => {
       client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
       client.pipe(upstream).pipe(client);
     });
