@@ -1,8 +1,8 @@
 /** A bucket of Google Cloud Storage as its URL describes it, by the JSON API over our HTTP; the SDK gives the tokens. */
-import { Storage } from "@google-cloud/storage";
 import type { IncomingMessage } from "node:http";
 import { StoreFailure } from "./failure.ts";
-import { explainAnswer, explainGoogle, noCredentials, textOf, type Doing } from "./gs-failure.ts";
+import { explainAnswer, explainGoogle, textOf, type Doing } from "./gs-failure.ts";
+import { createLogin } from "./gs-login.ts";
 import { createHttp, createProgress } from "./http.ts";
 import { retry } from "./retry.ts";
 import type { DriverTools, StoreLocation } from "./store.ts";
@@ -46,16 +46,19 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
   const endpoint =
     parameters.get("endpoint")?.replace(/\/$/, "") ?? "https://storage.googleapis.com";
   const http = await createHttp(location);
-  const authorization = tokens(location, endpoint);
+  const login = createLogin(endpoint, http);
   const open: Bucket["open"] = async (doing, signal, { accepts = [], ...ask }) => {
     try {
       signal.throwIfAborted();
       const url = new URL(ask.path.startsWith("http") ? ask.path : endpoint + ask.path);
-      const headers = { ...(await authorization()), ...ask.headers };
+      const token = await login.token(signal);
+      const headers = { ...(token && { authorization: `Bearer ${token}` }), ...ask.headers };
       const answer = await http.send({ method: ask.method, url, headers, body: ask.body, signal });
       const status = answer.statusCode!;
+      if (status < 400) login.succeeded();
       if ((status >= 200 && status < 300) || accepts.includes(status)) return answer;
-      throw await explainAnswer(doing, answer);
+      const failure = await explainAnswer(doing, answer);
+      throw status === 401 && (await login.renew(token, signal)) ? renewed(doing) : failure;
     } catch (error) {
       signal.throwIfAborted();
       throw explainGoogle(doing, error);
@@ -86,23 +89,9 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
   };
 }
 
-/** Application default credentials. An endpoint without TLS is an emulator's, and never gets a token. */
-function tokens(
-  { env }: StoreLocation,
-  endpoint: string,
-): () => Promise<Readonly<Record<string, string>>> {
-  if (endpoint.startsWith("http:")) return async () => ({});
-  const keyFilename = env["GOOGLE_APPLICATION_CREDENTIALS"];
-  const { authClient } = new Storage({ ...(keyFilename !== undefined && { keyFilename }) });
-  return async () => {
-    const token = await authClient.getAccessToken().catch((error: unknown) => {
-      if (error instanceof Error && /credentials|ENOENT|JSON|file/i.test(error.message))
-        throw noCredentials(error);
-      throw error;
-    });
-    if (!token) throw noCredentials(undefined);
-    return { authorization: `Bearer ${token}` };
-  };
+function renewed({ what }: Doing): StoreFailure {
+  const message = `cannot ${what}: the token was accepted no longer, and was renewed`;
+  return new StoreFailure("store-refused", message, { transient: true });
 }
 
 function parse({ what }: Doing, text: string): Readonly<Record<string, unknown>> {

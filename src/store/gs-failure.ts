@@ -52,17 +52,33 @@ export async function explainAnswer(
   return new StoreFailure("store-misconfigured", `${what}: ${words} (status ${status})`);
 }
 
-/** A failure on the way there, or of getting a token. */
+/** A failure on the way there. */
 export function explainGoogle({ what: verb }: Doing, error: unknown): unknown {
   if (error instanceof StoreFailure || !(error instanceof Error)) return error;
   const what = `cannot ${verb}`;
-  const connection = explainConnection(what, error);
-  if (connection !== undefined) return connection;
-  if (/short-lived token|iat|invalid_grant/i.test(error.message))
-    return new StoreFailure("store-misconfigured", `${what}: no token was given`, {
+  return explainConnection(what, error) ?? error;
+}
+
+/** A failure of getting a token. It is not kept as the cause: it holds what was sent, and with it secrets. */
+export function explainLogin(error: unknown): unknown {
+  if (error instanceof StoreFailure || !(error instanceof Error)) return error;
+  const what = "cannot log in to Google Cloud";
+  const { status } = error as { status?: unknown };
+  const words = error.message.replaceAll(/\s+/g, " ").slice(0, 300);
+  const passing =
+    typeof status === "number"
+      ? explainTrouble(what, status, words, undefined)
+      : explainConnection(what, error);
+  if (passing !== undefined) return passing;
+  if (/short-lived token|\biat\b|invalid_grant/i.test(words))
+    return new StoreFailure("store-misconfigured", `${what}: no token is given (${words})`, {
       hint: "set the clock of this machine (NTP), or make the credentials anew",
     });
-  return error;
+  if (typeof status === "number" || words.startsWith("Error code "))
+    return new StoreFailure("store-refused", `${what}: no token is given (${words})`, {
+      hint: "check GOOGLE_APPLICATION_CREDENTIALS, and whom the service account trusts",
+    });
+  return /credentials|ENOENT|JSON|file/i.test(words) ? noCredentials(error) : error;
 }
 
 /** That there is nothing to log in with. */

@@ -99,41 +99,47 @@ async function sendInOrder(
     recycle(part);
     part = next.value as Part;
   }
-  const last = part;
-  const at = sent.size;
-  count(sent, last);
-  await finished(put, sent, () =>
-    sendRange(put, session, last, `bytes ${at}-${sent.size - 1}/${sent.size}`, []),
-  );
+  await finished(put, sent, () => sendPart(put, session, part, sent));
 }
 
-async function sendPart(put: Put, session: string, part: Part, sent: Sent): Promise<void> {
-  const at = sent.size;
+/** All of it, and where it is the last, the answer about the object. The service may keep less of it than was sent. */
+async function sendPart(put: Put, session: string, part: Part, sent: Sent): Promise<Answer> {
+  const { number, bytes, isLast } = part;
+  const start = sent.size;
   count(sent, part);
-  const range = `bytes ${at}-${sent.size - 1}/*`;
-  const { status, headers } = await sendRange(put, session, part, range, [308]);
-  const kept = /^bytes=0-(\d+)$/.exec(headers.range ?? "")?.[1];
-  if (status === 308 && Number(kept) === sent.size - 1) return;
-  const message = `cannot put "${put.key}": of ${sent.size} bytes ${Number(kept ?? -1) + 1} were kept`;
-  throw new StoreFailure("store-wrong-answer", message);
+  const total = isLast ? String(sent.size) : "*";
+  for (let from = start; ;) {
+    const rest = bytes.subarray(from - start);
+    const range = `bytes ${from}-${sent.size - 1}/${total}`;
+    const answer = await sendRange(put, session, number, rest, range);
+    const kept = Number(/^bytes=0-(\d+)$/.exec(answer.headers.range ?? "")?.[1] ?? -1) + 1;
+    if (isLast && answer.status !== 308) return answer;
+    if (!isLast && answer.status === 308 && kept === sent.size) return answer;
+    if (answer.status !== 308 || kept <= from || kept >= sent.size) throw wrongly(put, sent, kept);
+    from = kept;
+  }
+}
+
+function wrongly({ key }: Put, { size }: Sent, kept: number): StoreFailure {
+  const message = `cannot put "${key}": of ${size} bytes ${kept} were kept`;
+  return new StoreFailure("store-wrong-answer", message);
 }
 
 /** Bytes that the service has already are sent again after a failure, and ignored by it. */
 function sendRange(
   put: Put,
   session: string,
-  { number, bytes }: Part,
+  number: number,
+  body: Uint8Array,
   range: string,
-  accepts: readonly number[],
 ): Promise<Answer> {
   const what = { what: `put part ${number} of "${put.key}"`, permission: CREATING };
-  const headers = { "content-range": range };
   return put.place.insist(what, put.signal, {
     method: "PUT",
     path: session,
-    headers,
-    body: bytes,
-    accepts,
+    headers: { "content-range": range },
+    body,
+    accepts: [308],
   });
 }
 
