@@ -147,9 +147,10 @@ test("a workload identity is exchanged for a token, by the proxy and with the au
       AZURE_CLIENT_ID: CLIENT,
       AZURE_FEDERATED_TOKEN_FILE: file,
     }),
-    async ({ proxy, log, open }) => {
+    async ({ stub, proxy, log, open }) => {
       await using store = await open();
       await uses(store);
+      assert.ok(stub.asked.every(({ headers }) => headers["accept-encoding"] === undefined));
       assert.deepEqual(
         asked.map((one) => [
           one.get("client_id"),

@@ -14,7 +14,7 @@ import {
   startAzure,
   type AzureService,
 } from "./support/azurite.ts";
-import { pattern } from "./support/body.ts";
+import { pattern, slowly } from "./support/body.ts";
 import { storeContract } from "./support/store-contract.ts";
 import { bearsFaults } from "./support/store-faults.ts";
 import { fails, keys, put, read, waiting } from "./support/store-subject.ts";
@@ -42,8 +42,12 @@ bearsFaults("Azure Blob Storage", {
 });
 
 /** A store in a container, with other credentials than the right ones. */
-async function opened(container: string, env: Record<string, string>): Promise<Store> {
-  const url = azureURL(container, service.endpoint);
+async function opened(
+  container: string,
+  env: Record<string, string>,
+  parameters = "",
+): Promise<Store> {
+  const url = azureURL(container, service.endpoint) + parameters;
   return openStore(url, { env, log: silentLog, persistence: IMPATIENT });
 }
 
@@ -96,4 +100,33 @@ test("a SAS allows what it says, and is in no message", async () => {
   }
   await using late = await opened(containerName, { AZURE_STORAGE_SAS_TOKEN: sas("rl", -1) });
   await assert.rejects(keys(late), /token/);
+});
+
+test("small and large objects get the tier that was asked for", async () => {
+  const client = await service.createContainer();
+  const right = { AZURE_STORAGE_KEY: AZURE_KEY };
+  await using store = await opened(client.containerName, right, "&storageClass=Cool");
+  for (const [key, size] of [
+    ["small", 10],
+    ["large", 20 << 20],
+  ] as const) {
+    await put(store, key, size);
+    const { accessTier } = await client.getBlobClient(`of/tests/${key}`).getProperties();
+    assert.equal(accessTier, "Cool");
+  }
+});
+
+test("who loses a race for a name in the middle leaves the winner's object as it is", async () => {
+  const client = await service.createContainer();
+  await using store = await opened(client.containerName, { AZURE_STORAGE_KEY: AZURE_KEY });
+  const slow = slowly("slow", 20 << 20);
+  const losing = store.put("a", slow.body, { ifAbsent: true, ...waiting });
+  await slow.waits;
+  await put(store, "a", 10);
+  slow.goOn();
+  await fails("object-exists", losing);
+  assert.deepEqual(await read(store, "a"), pattern("a", 10));
+  await store.sweep(0, waiting);
+  assert.deepEqual(await keys(store), ["a"]);
+  assert.deepEqual(await read(store, "a"), pattern("a", 10));
 });

@@ -1,4 +1,5 @@
 /** The driver for S3 against a real service, and against one that misbehaves. */
+import { DeleteObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { ErrorCode, HoldfastError } from "../src/errors.ts";
@@ -120,19 +121,29 @@ test("encryption that the service does not confirm is an error, and nothing stay
   assert.deepEqual(await uploadsIn(service, bucket), []);
 });
 
-test("objects under a lock say until when, and are not deleted", async () => {
+test("objects under a lock of either mode say until when, and are not deleted", async () => {
   const bucket = await service.createBucket({ lock: true });
-  await using store = await opened(bucket, "&lockMode=governance&lockDays=1");
-  const expected = { conditionalPut: true, objectLock: true, versioning: true };
-  assert.deepEqual(await store.capabilities(waiting), expected);
-  for (const [key, size] of [
-    ["small", 10],
-    ["large", 20 << 20],
-  ] as const) {
-    await put(store, key, size);
-    const { lockedUntilMs = 0 } = (await store.stat(key, waiting))!;
-    assert.ok(Math.abs(lockedUntilMs - Date.now() - 86_400_000) < 3_600_000, `${lockedUntilMs}`);
-    await fails("object-locked", store.delete(key, waiting));
-    assert.deepEqual(await read(store, key), pattern(key, size));
+  for (const mode of ["governance", "compliance"]) {
+    await using store = await opened(bucket, `&lockMode=${mode}&lockDays=1`);
+    const expected = { conditionalPut: true, objectLock: true, versioning: true };
+    assert.deepEqual(await store.capabilities(waiting), expected);
+    for (const [kind, size] of [
+      ["small", 10],
+      ["large", 20 << 20],
+    ] as const) {
+      const key = `${mode}-${kind}`;
+      await put(store, key, size);
+      const { lockedUntilMs = 0 } = (await store.stat(key, waiting))!;
+      assert.ok(Math.abs(lockedUntilMs - Date.now() - 86_400_000) < 3_600_000, `${lockedUntilMs}`);
+      await fails("object-locked", store.delete(key, waiting));
+      assert.deepEqual(await read(store, key), pattern(key, size));
+      const target = { Bucket: bucket, Key: `of/tests/${key}` };
+      const { ObjectLockMode, VersionId } = await service.client.send(
+        new HeadObjectCommand(target),
+      );
+      assert.equal(ObjectLockMode, mode.toUpperCase());
+      const removing = new DeleteObjectCommand({ ...target, VersionId });
+      await assert.rejects(service.client.send(removing), { name: "AccessDenied" });
+    }
   }
 });
