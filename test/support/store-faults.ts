@@ -81,6 +81,7 @@ export function bearsFaults(name: string, faulted: Faulted): void {
   describe(`${name} bears faults`, () => {
     for (const fault of [...ON_PUT, faulted.throttling]) putsThrough(throughProxy, faulted, fault);
     for (const fault of [...ON_GET, faulted.throttling]) readsThrough(throughProxy, fault);
+    othersThrough(throughProxy, faulted.throttling);
     throughProxy(
       "a service that fails for good ends a put, and nothing is left",
       endless,
@@ -141,6 +142,32 @@ function readsThrough(register: Register, fault: Fault): void {
       log.lines.some((line) => /^warn .*trying again/.test(line)),
       log.lines.join("\n"),
     );
+  });
+}
+
+function othersThrough(register: Register, throttling: Fault): void {
+  register("lists, looks and removals go on after failures", async ({ subject, proxy, log }) => {
+    const { store } = subject;
+    const broken = async (faults: readonly Fault[], run: () => Promise<unknown>): Promise<void> => {
+      for (const fault of faults) {
+        const rule = proxy.inject({ fault });
+        const told = log.lines.length;
+        await run();
+        assert.equal(rule.applied, 1, fault.kind);
+        const isTold = log.lines.slice(told).some((line) => /^warn .*trying again/.test(line));
+        assert.ok(isTold, fault.kind);
+      }
+    };
+    await store.put("a", body("a", 10), waiting);
+    const before: readonly Fault[] = [TROUBLE, throttling, { kind: "lose-answer" }];
+    const within: readonly Fault[] = [
+      { kind: "reset-answer", afterBytes: 20 },
+      { kind: "cut-answer", afterBytes: 20 },
+    ];
+    await broken([...before, ...within], async () => assert.deepEqual(await keys(store), ["a"]));
+    await broken(before, async () => assert.equal((await store.stat("a", waiting))?.size, 10));
+    await broken(before, () => store.delete("a", waiting));
+    assert.equal(await store.stat("a", waiting), undefined);
   });
 }
 
