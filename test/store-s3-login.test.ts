@@ -18,7 +18,7 @@ import { inEnvironment } from "./support/environment.ts";
 import { recordingLog } from "./support/faulty-store.ts";
 import { accessKeyOf, s3Answers, s3Error } from "./support/s3-stub.ts";
 import { scratch } from "./support/scratch.ts";
-import { keys, put, read } from "./support/store-subject.ts";
+import { keys, put, read, waiting } from "./support/store-subject.ts";
 
 const LARGE = 40 << 20;
 const PERSISTENCE = { stallMs: 60_000, noProgressMs: 60_000, firstPauseMs: 5 };
@@ -252,6 +252,33 @@ test("a session that the service ends in the middle of a long put is renewed, an
       assert.ok(!log.lines.some((line) => line.includes("session-") || line.includes("secret-")));
       const uploads = stub.asked.filter(({ query }) => query.has("uploads"));
       assert.equal(uploads.length, 1);
+    },
+  );
+});
+
+test("looks, reads, lists and removals go on as well when a session ends", async () => {
+  await using folder = await scratch();
+  const token = folder.file("token");
+  await writeFile(token, "token");
+  const { respond } = webIdentity(token, [HOUR_MS]);
+  const over = new Set<string>();
+  await place(
+    (asked) =>
+      respond(asked) ?? (over.has(accessKeyOf(asked)) ? s3Error(403, "ExpiredToken") : undefined),
+    () => ({ AWS_ROLE_ARN: ROLE, AWS_WEB_IDENTITY_TOKEN_FILE: token }),
+    async ({ stub, open }) => {
+      await using store = await open();
+      await put(store, "a", 10);
+      for (const use of [
+        async () => assert.equal((await store.stat("a", waiting))?.size, 10),
+        async () => assert.deepEqual(await read(store, "a"), pattern("a", 10)),
+        () => keys(store),
+        () => store.delete("a", waiting),
+      ]) {
+        over.add(accessKeyOf(stub.asked.at(-1)!));
+        await use();
+      }
+      assert.equal(over.size, 4);
     },
   );
 });

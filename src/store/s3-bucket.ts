@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { now } from "../io/clock.ts";
 import { readSmallFile } from "../io/small-file.ts";
-import { StoreFailure } from "./failure.ts";
+import { isTransient, StoreFailure } from "./failure.ts";
 import { createHttp, createProgress, type Http } from "./http.ts";
 import { retry } from "./retry.ts";
 import { explainS3, isExpired, type Doing } from "./s3-failure.ts";
@@ -57,7 +57,9 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
       return await call(doing, signal, request);
     } catch (error) {
       if (error instanceof StoreFailure && error.code === "store-unreachable" && error.isTransient)
-        await refusedAtAll({ name, call }, signal);
+        await refusedAtAll({ name, call }, signal).catch((reason: unknown) => {
+          if (!isTransient(reason)) throw reason;
+        });
       throw error;
     }
   };
@@ -96,7 +98,7 @@ function renewed({ what }: Doing): StoreFailure {
 
 /**
  * Services that refuse a long body close at once, and what they had to say is lost in a reset; the answer to a look has
- * no room for words. A short request is told: throws why it is refused. That somebody may not list proves nothing.
+ * no room for words. A short request is told: throws why it fails. That somebody may not list proves nothing.
  */
 export async function refusedAtAll(
   { name, call }: Pick<Bucket, "name" | "call">,
@@ -109,8 +111,7 @@ export async function refusedAtAll(
     );
   } catch (error) {
     signal.throwIfAborted();
-    const isTelling = error instanceof StoreFailure && !error.isTransient;
-    if (isTelling && !/AccessDenied/.test(error.message)) throw error;
+    if (error instanceof StoreFailure && !/access ?denied/i.test(error.message)) throw error;
   }
 }
 

@@ -45,6 +45,10 @@ export function s3Answers(): Respond {
       const body = `<InitiateMultipartUploadResult><UploadId>${uploads.size}</UploadId></InitiateMultipartUploadResult>`;
       return { headers: confirmed(made), body };
     }
+    if (method === "DELETE") {
+      objects.delete(path);
+      return { status: 204 };
+    }
     if (method === "PUT")
       return store(asked, { headers: keptOf(asked), bytes: asked.body }, objects);
     if (query.get("list-type") === "2") return { body: "<ListBucketResult></ListBucketResult>" };
