@@ -32,7 +32,7 @@ import { forwardProxy, type ForwardProxy } from "./support/forward-proxy.ts";
 import { scratch, type Scratch } from "./support/scratch.ts";
 import { keys, put, read, waiting } from "./support/store-subject.ts";
 
-const LARGE = 20 << 20;
+const LARGE = 9 << 20;
 const IMPATIENT = { stallMs: 60_000, noProgressMs: 300, firstPauseMs: 5 };
 const TENANT = "11111111-2222-3333-4444-555555555555";
 const CLIENT = "99999999-8888-7777-6666-555555555555";

@@ -21,7 +21,7 @@ import { scratch } from "./support/scratch.ts";
 import { keys, put, read, waiting } from "./support/store-subject.ts";
 
 const MIB = 1 << 20;
-const LARGE = 20 * MIB;
+const LARGE = 9 * MIB;
 const PERSISTENCE = { stallMs: 60_000, noProgressMs: 60_000, firstPauseMs: 5 };
 
 /** The files of application default credentials that are known, with secrets that no message may hold. */
@@ -104,6 +104,7 @@ async function comesBack({ store }: Place): Promise<void> {
 }
 
 test("an upload that was cut goes on with what was not kept, in the same session", async () => {
+  const size = 20 * MIB;
   const cuts: readonly (Cut | undefined)[] = [
     undefined,
     { keeps: 3 * MIB, breaks: true },
@@ -115,8 +116,8 @@ test("an upload that was cut goes on with what was not kept, in the same session
   ];
   const rules = { cut: (number: number): Cut | undefined => cuts[number - 1] };
   await place({ credentials: USER, tokens: numbered().tokens, rules }, async (here) => {
-    await here.store.put("large", body("large", LARGE), { ifAbsent: true, ...waiting });
-    assert.deepEqual(await read(here.store, "large"), pattern("large", LARGE));
+    await here.store.put("large", body("large", size), { ifAbsent: true, ...waiting });
+    assert.deepEqual(await read(here.store, "large"), pattern("large", size));
     const part = (from: number, to: number, total: string): string =>
       `bytes ${from * MIB}-${to * MIB - 1}/${total}`;
     const ranges = here.stub.asked.filter(isPart).map(({ headers }) => headers["content-range"]);
@@ -126,9 +127,9 @@ test("an upload that was cut goes on with what was not kept, in the same session
       part(8, 16, "*"), // the first five of these: 13 are there
       part(13, 16, "*"),
       part(13, 16, "*"),
-      part(16, 20, `${LARGE}`), // the last one as well: 17
-      part(17, 20, `${LARGE}`),
-      part(17, 20, `${LARGE}`),
+      part(16, 20, `${size}`), // the last one as well: 17
+      part(17, 20, `${size}`),
+      part(17, 20, `${size}`),
     ]);
     const begun = here.stub.asked.filter(({ query }) => query.get("uploadType") === "resumable");
     const sessions = new Set(begun.map(({ query }) => query.get("upload_id")));
@@ -224,6 +225,8 @@ test("a workload identity is exchanged, and stands in for a service account", as
   await place({ credentials, tokens, rules }, async (here) => {
     await comesBack(here);
     assert.equal(exchanged[0]!.get("subject_token"), "token-of-the-pod");
+    const hosts = new Set(here.stub.asked.map(({ host }) => host.replace(".googleapis.com", "")));
+    assert.deepEqual(hosts, new Set(["sts", "iamcredentials", "storage"]));
   });
 });
 
@@ -257,8 +260,8 @@ test("a token that is good no longer is renewed in the middle of a put, and the 
       cut: () => void parts++,
     };
     await place({ credentials, tokens, rules }, async ({ store, stub, log }) => {
-      await put(store, "large", LARGE);
-      assert.deepEqual(await read(store, "large"), pattern("large", LARGE));
+      await put(store, "large", 17 * MIB);
+      assert.deepEqual(await read(store, "large"), pattern("large", 17 * MIB));
       assert.ok(asked.length > 1);
       const used = stub.asked.filter(isPart).map(tokenOf);
       assert.notEqual(used[0], used.at(-1));

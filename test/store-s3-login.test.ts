@@ -20,7 +20,7 @@ import { accessKeyOf, s3Answers, s3Error } from "./support/s3-stub.ts";
 import { scratch } from "./support/scratch.ts";
 import { keys, put, read, waiting } from "./support/store-subject.ts";
 
-const LARGE = 40 << 20;
+const LARGE = 25 << 20;
 const PERSISTENCE = { stallMs: 60_000, noProgressMs: 60_000, firstPauseMs: 5 };
 const IMPATIENT = { stallMs: 60_000, noProgressMs: 300, firstPauseMs: 5 };
 const ROLE = "arn:aws:iam::111122223333:role/backup";

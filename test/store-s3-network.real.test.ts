@@ -18,7 +18,7 @@ import { scratch, type Scratch } from "./support/scratch.ts";
 import { keys, put, read, waiting } from "./support/store-subject.ts";
 import { AMAZON, S3_ENV, startS3, uploadsIn, type S3Service } from "./support/versitygw.ts";
 
-const LARGE = 20 << 20;
+const LARGE = 9 << 20;
 const IMPATIENT = { stallMs: 60_000, noProgressMs: 300, firstPauseMs: 5 };
 
 let folder: Scratch;

@@ -14,7 +14,7 @@ import { s3Answers, s3Error } from "./support/s3-stub.ts";
 import { scratch } from "./support/scratch.ts";
 import { fails, put, read, waiting } from "./support/store-subject.ts";
 
-const LARGE = 20 << 20;
+const LARGE = 9 << 20;
 const ENV = { AWS_ACCESS_KEY_ID: "AKIAHOLDFASTTEST", AWS_SECRET_ACCESS_KEY: "s3cret-of-the-tests" };
 const PERSISTENCE = { stallMs: 60_000, noProgressMs: 60_000, firstPauseMs: 5 };
 const KMS_KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234";
@@ -70,7 +70,7 @@ async function used({ store, stub }: Place): Promise<Map<string, Asked[]>> {
     head: 4,
     put: 1,
     create: 1,
-    part: 3,
+    part: 2,
     complete: 1,
     get: 2,
   });

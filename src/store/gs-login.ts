@@ -24,7 +24,9 @@ export function createLogin(endpoint: string, http: Http): Login {
   if (endpoint.startsWith("http:"))
     return { token: async () => undefined, succeeded() {}, renew: async () => false };
   const clientOptions = { transporterOptions: { fetchImplementation: fetchOver(http) } };
-  const logIn = (): Storage["authClient"] => new Storage({ clientOptions }).authClient;
+  // no request names a project, and the SDK would look for one, over the network too
+  const logIn = (): Storage["authClient"] =>
+    new Storage({ clientOptions, projectId: "none" }).authClient;
   let session = logIn();
   let isAccepted = false;
   const token = async (signal: AbortSignal): Promise<string> => {
