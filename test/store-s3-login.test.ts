@@ -128,6 +128,28 @@ test("a profile of the shared files has keys and a region", async () => {
   );
 });
 
+test("variables that are set to nothing are not set", async () => {
+  await using folder = await scratch();
+  const AWS_SHARED_CREDENTIALS_FILE = folder.file("credentials");
+  const secrets = "[default]\naws_access_key_id = AKIAFILE\naws_secret_access_key = secret\n";
+  await writeFile(AWS_SHARED_CREDENTIALS_FILE, secrets);
+  const empty = Object.fromEntries(
+    [
+      "ACCESS_KEY_ID",
+      "SECRET_ACCESS_KEY",
+      "SESSION_TOKEN",
+      "PROFILE",
+      "REGION",
+      "ENDPOINT_URL",
+    ].map((name) => [`AWS_${name}`, ""]),
+  );
+  await place(
+    nobody,
+    () => ({ ...empty, AWS_DEFAULT_REGION: "eu-central-1", AWS_SHARED_CREDENTIALS_FILE }),
+    async (here) => assert.deepEqual(await signer(here, ""), ["AKIAFILE", "undefined"]),
+  );
+});
+
 test("a profile with a role asks for it with the keys of another", async () => {
   await using folder = await scratch();
   const AWS_CONFIG_FILE = folder.file("config");

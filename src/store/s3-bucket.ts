@@ -116,13 +116,16 @@ export async function refusedAtAll(
 }
 
 function clientConfig({ parameters, env }: StoreLocation, http: Http): S3ClientConfig {
+  // what is set to nothing is not set
+  const given = (name: string): string | undefined => env[name] || undefined;
   const endpoint =
-    parameters.get("endpoint") ?? env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"];
-  const named = parameters.get("region") ?? env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"];
+    parameters.get("endpoint") ?? given("AWS_ENDPOINT_URL_S3") ?? given("AWS_ENDPOINT_URL");
+  const named = parameters.get("region") ?? given("AWS_REGION") ?? given("AWS_DEFAULT_REGION");
   const region = named ?? (endpoint === undefined ? undefined : "us-east-1");
-  const profile = parameters.get("profile") ?? env["AWS_PROFILE"];
-  const [accessKeyId, secretAccessKey] = [env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]];
-  const sessionToken = env["AWS_SESSION_TOKEN"];
+  const profile = parameters.get("profile") ?? given("AWS_PROFILE");
+  const accessKeyId = given("AWS_ACCESS_KEY_ID");
+  const secretAccessKey = given("AWS_SECRET_ACCESS_KEY");
+  const sessionToken = given("AWS_SESSION_TOKEN");
   const isGiven = accessKeyId !== undefined && secretAccessKey !== undefined;
   return {
     ...(endpoint !== undefined && { endpoint }),
