@@ -5,6 +5,7 @@ import { after, before, mock, test } from "node:test";
 import { silentLog } from "../src/io/log.ts";
 import { checkStore, type CheckStep } from "../src/store/check.ts";
 import { openStore } from "../src/store/open.ts";
+import { scratch } from "./support/scratch.ts";
 import { AZURE_KEY } from "./support/azurite.ts";
 import { cloudStub, type Answer, type Respond } from "./support/cloud-stub.ts";
 import { inEnvironment } from "./support/environment.ts";
@@ -138,10 +139,11 @@ test("Google: a right by its name, a bucket that is not there", async () => {
         }
       : undefined;
   await using machine = await cloudStub(tokens);
+  await using home = await scratch(); // the SDK makes folders in it
   const identity = {
     GCE_METADATA_HOST: new URL(machine.url).host,
     METADATA_SERVER_DETECTION: "assume-present",
-    HOME: "/nowhere",
+    HOME: home.path,
   };
   const google = (code: number, message: string, reason: string): Answer => ({
     status: code,

@@ -100,6 +100,16 @@ test("a service in plain is reached through HTTP_PROXY", async () => {
   assert.ok(proxy.passages.every(({ host }) => host === "s3.example.test"));
 });
 
+test("proxy= leads to the endpoint beside it, on this machine as well", async () => {
+  await using plain = await startS3();
+  const bucket = await plain.createBucket();
+  await using proxy = await forwardProxy(() => Number(new URL(plain.endpoint).port));
+  const url = `s3://${bucket}/of/tests?endpoint=${plain.endpoint}&pathStyle=true&proxy=${proxy.url}`;
+  await using store = await openStore(url, { env: S3_ENV, log: silentLog, persistence: IMPATIENT });
+  await put(store, "small", 10);
+  assert.ok(proxy.passages.length > 0);
+});
+
 test("a proxy that refuses, or that is not there, is told, without its password", async () => {
   const bucket = await service.createBucket();
   await using proxy = await forwardProxy(port, () => false);

@@ -48,9 +48,9 @@ export function createProgress(): <T>(attempt: Attempt, work: () => Promise<T>) 
 }
 
 /** Connections as `caFile`, `proxy` and the environment of a store want them. Throws "store-misconfigured". */
-export async function createHttp({ parameters, env }: StoreLocation): Promise<Http> {
-  const ca = await authorities(parameters.get("caFile"));
-  const proxyEnv = proxyOf(parameters.get("proxy"), env);
+export async function createHttp(location: StoreLocation): Promise<Http> {
+  const ca = await authorities(location.parameters.get("caFile"));
+  const proxyEnv = proxyOf(location);
   const common = { keepAlive: true, proxyEnv };
   const plain = new PlainAgent(common);
   const tls = new TlsAgent({ ...common, ...(ca !== undefined && { ca }) });
@@ -131,18 +131,33 @@ async function authorities(caFile: string | undefined): Promise<string[] | undef
 
 type ProxyEnv = Record<"HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY", string | undefined>;
 
-/** Never behind a proxy: this machine, and the addresses at which clouds tell a machine who it is. */
-const NEAR = "localhost,127.0.0.1,[::1],169.254.169.254,169.254.170.2,metadata.google.internal";
+/** Not behind a proxy: this machine, and the addresses at which clouds tell a machine who it is. */
+const NEAR = [
+  "localhost",
+  "127.0.0.1",
+  "[::1]",
+  "169.254.169.254",
+  "169.254.170.2",
+  "169.254.170.23",
+  "metadata.google.internal",
+];
 
-/** The environment's, with its password if it is the one that the URL of the store names. */
-function proxyOf(named: string | undefined, env: StoreLocation["env"]): ProxyEnv {
+/**
+ * The environment's, with its password if it is the one that the URL of the store names. What that names leads to the
+ * store's endpoint, wherever it is.
+ */
+function proxyOf({ parameters, env }: StoreLocation): ProxyEnv {
+  const named = parameters.get("proxy");
   const lookUp = (name: string): string | undefined => env[name] ?? env[name.toLowerCase()];
   const [http, https] = [lookUp("HTTP_PROXY"), lookUp("HTTPS_PROXY")];
   const far = lookUp("NO_PROXY") ?? "";
   if (named === undefined)
-    return { HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY: `${NEAR},${far}` };
+    return { HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY: [...NEAR, far].join() };
   const isNamed = (one: string | undefined): boolean =>
     one !== undefined && URL.canParse(one) && new URL(one).host === new URL(named).host;
   const chosen = [https, http].find(isNamed) ?? named;
-  return { HTTP_PROXY: chosen, HTTPS_PROXY: chosen, NO_PROXY: NEAR };
+  const endpoint = parameters.get("endpoint") ?? "";
+  const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : "";
+  const near = NEAR.filter((one) => one !== host);
+  return { HTTP_PROXY: chosen, HTTPS_PROXY: chosen, NO_PROXY: near.join() };
 }
