@@ -1,5 +1,5 @@
 /** Names for finished files: given once, for good, and never taken from somebody else. */
-import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
+import { link, lstat, mkdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** How a file got its name: `linked` is refused by the system when the name is taken, `renamed` only by a look before. */
@@ -28,7 +28,7 @@ export async function publishFile(from: string, to: string): Promise<Published> 
 
 async function publishByRename(from: string, to: string, cause: unknown): Promise<Published> {
   if ((await lstat(to).catch(() => undefined)) !== undefined)
-    throw Object.assign(new Error("the name is taken", { cause }), { code: "EEXIST" });
+    throw coded("EEXIST", "the name is taken", cause);
   await rename(from, to);
   return "renamed";
 }
@@ -39,16 +39,30 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
 }
 
 /**
- * Makes `path` and what is missing above it. Others may do the same at the same time.
- * Returns the outermost folder that was missing, undefined when all was there. Throws ENOTDIR when a file is in the way.
+ * Makes `path` and what is missing above it. Others may do the same at the same time; where they remove empty folders, it
+ * may throw ENOENT and can be tried again. Returns the outermost folder that was missing, undefined when all was there.
+ * Throws ENOTDIR when a file is in the way.
  */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<string | undefined> {
-  return mkdir(path, { recursive: true, mode }).catch((error: unknown) => {
-    if (errno(error) !== "EEXIST") throw error;
-    throw Object.assign(new Error("a file is where a folder has to be", { cause: error }), {
-      code: "ENOTDIR",
-    });
+  return mkdir(path, { recursive: true, mode }).catch(async (cause: unknown) => {
+    // Node's words for a file in the way, and for a folder that was there at first and then was not
+    if (!["EEXIST", "ENOTDIR"].includes(errno(cause))) throw cause;
+    if (await isFileInTheWay(path))
+      throw coded("ENOTDIR", "a file is where a folder has to be", cause);
+    throw coded("ENOENT", "a folder was removed while it was made", cause);
   });
+}
+
+async function isFileInTheWay(path: string): Promise<boolean> {
+  for (const at of foldersUpTo(path, "/")) {
+    const found = await stat(at).catch(() => undefined);
+    if (found !== undefined) return !found.isDirectory();
+  }
+  return false;
+}
+
+function coded(code: string, message: string, cause: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
 }
 
 /** `path` and the folders above it, up to and including `top`; innermost first. */

@@ -30,7 +30,7 @@ export function objectFolder(root: string, noProgressMs: number): Folder {
 }
 
 /** How often a folder is made again that somebody else has just removed because it was empty. */
-const FOLDER_ATTEMPTS = 10;
+const FOLDER_ATTEMPTS = 100;
 
 /**
  * A call to the system: its failure as a sentence, the signal's reason when that is aborted, "store-unreachable" when it
@@ -65,10 +65,10 @@ function hanging(doing: string, root: string, ms: number): StoreFailure {
 /** Does `work` in a folder that is made if it is missing. Whoever removes empty folders at the same time is no harm. */
 export async function within<T>(folder: Folder, path: string, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const made = await ensureDirectory(path);
-    folder.made ??= made;
-    if (made !== undefined) folder.durable.clear();
     try {
+      const made = await ensureDirectory(path);
+      folder.made ??= made;
+      if (made !== undefined) folder.durable.clear();
       return await work();
     } catch (error) {
       if (attempt === FOLDER_ATTEMPTS || !isMissing(error)) throw error;
