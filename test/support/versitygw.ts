@@ -29,8 +29,8 @@ export interface S3Service extends AsyncDisposable {
   readonly endpoint: string;
   /** As an administrator would look at it. */
   readonly client: S3Client;
-  /** A bucket of a new name, with object lock (and versions) if wanted. */
-  createBucket(options?: { lock?: boolean }): Promise<string>;
+  /** A bucket, of a new name by default, with object lock (and versions) if wanted. */
+  createBucket(options?: { name?: string; lock?: boolean }): Promise<string>;
   /** Somebody who may do nothing yet; the environment to be them. */
   createUser(name: string): Promise<typeof S3_ENV>;
   /** Takes a bucket away with all it holds. */
@@ -40,11 +40,19 @@ export interface S3Service extends AsyncDisposable {
 /** The one that a service with TLS is in, and where Amazon has its own. */
 export const AMAZON = { region: "eu-central-1", host: "s3.eu-central-1.amazonaws.com" };
 
-/** Starts a service of its own: in plain, or with a certificate and under the names of Amazon's in `AMAZON`. */
-export async function startS3(tls?: TlsFiles): Promise<S3Service> {
-  const folder = await scratch();
-  const [root, versions, users] = ["root", "versions", "users"].map((name) => folder.file(name));
-  for (const path of [root!, versions!, users!]) await mkdir(path);
+export interface S3Options {
+  /** A folder with what it holds, to be kept; left out, one that goes away. */
+  readonly home?: string;
+  /** Its certificate, for the names of Amazon's in `AMAZON` as well; left out, it speaks in plain. */
+  readonly tls?: TlsFiles;
+}
+
+/** Starts a service of its own. */
+export async function startS3({ home, tls }: S3Options = {}): Promise<S3Service> {
+  const folder = home === undefined ? await scratch() : undefined;
+  const names = ["root", "versions", "users"];
+  const [root, versions, users] = names.map((name) => join(home ?? folder!.path, name));
+  for (const path of [root!, versions!, users!]) await mkdir(path, { recursive: true });
   const [free] = await freeURLs(1);
   const endpoint = tls === undefined ? free : free!.replace("http:", "https:");
   const server = await launch(endpoint!, { root: root!, versions: versions!, users: users! }, tls);
@@ -60,10 +68,10 @@ export async function startS3(tls?: TlsFiles): Promise<S3Service> {
   return {
     endpoint: endpoint!,
     client,
-    async createBucket({ lock = false } = {}) {
-      const Bucket = `bucket-${++buckets}`;
-      await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: lock }));
-      return Bucket;
+    async createBucket({ name = `bucket-${++buckets}`, lock = false } = {}) {
+      const options = { Bucket: name, ObjectLockEnabledForBucket: lock };
+      await client.send(new CreateBucketCommand(options));
+      return name;
     },
     async createUser(name) {
       const user = { AWS_ACCESS_KEY_ID: name, AWS_SECRET_ACCESS_KEY: `${name}-of-the-tests` };
@@ -78,7 +86,7 @@ export async function startS3(tls?: TlsFiles): Promise<S3Service> {
     async [Symbol.asyncDispose]() {
       client.destroy();
       await server.stop();
-      await folder[Symbol.asyncDispose]();
+      await folder?.[Symbol.asyncDispose]();
     },
   };
 }
