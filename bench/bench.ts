@@ -9,9 +9,9 @@ import { ROWS, snapshot, type Size } from "./input.ts";
 import { saveRows, tables, type Row } from "./results.ts";
 import { WORKS, type Work } from "./works.ts";
 
-const USAGE = `usage: npm run bench -- [--size 100m|1.6g|8g]... [--only WORK,WORK…] [--pairs N]
+const USAGE = `usage: npm run bench -- [--size 100m|1.6g|4g|8g]... [--only WORK,WORK…] [--pairs N]
 
-  --size   the input; 100m and 1.6g when left out (8g needs 40 GB of disk)
+  --size   the input; 100m and 1.6g when left out (4g needs 20 GB of disk, 8g 40 GB)
   --only   some of: ${WORKS.map(({ id }) => id).join(", ")}
   --pairs  runs of each side that count; 7 when left out
 `;

@@ -6,14 +6,18 @@ export interface Contest extends AsyncDisposable {
   readonly peers: readonly string[];
   /** Makes the place ready for one run, and clean of the one before. */
   prepare(): Promise<void>;
+  /** Added to the environment of both. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Something that must be the same after a run of either, or the two did not do the same work. */
-  outcome(run: Run): string | Promise<string>;
+  outcome(run: Run, by: Side): string | Promise<string>;
 }
 
 export interface UsagePair {
   readonly ours: Usage;
   readonly peer: Usage;
 }
+
+export type Side = keyof UsagePair;
 
 /** Runs a pair that does not count, for the caches, then as many as are wanted. */
 export async function compete(
@@ -23,8 +27,8 @@ export async function compete(
 ): Promise<UsagePair[]> {
   const counted: UsagePair[] = [];
   for (let round = 0; round <= pairs; round++) {
-    const ours = await once(contest, contest.ours);
-    const peer = await once(contest, contest.peers);
+    const ours = await once(contest, "ours");
+    const peer = await once(contest, "peer");
     if (ours.outcome !== peer.outcome)
       throw new Error(`ours ended with ${ours.outcome}, the peer with ${peer.outcome}`);
     note(`${round === 0 ? "warm-up" : round} ${seconds(ours.usage)} : ${seconds(peer.usage)}`);
@@ -33,10 +37,10 @@ export async function compete(
   return counted;
 }
 
-async function once(contest: Contest, command: readonly string[]) {
+async function once(contest: Contest, by: Side) {
   await contest.prepare();
-  const run = await measured(command);
-  return { usage: run.usage, outcome: await contest.outcome(run) };
+  const run = await measured(by === "ours" ? contest.ours : contest.peers, contest.env);
+  return { usage: run.usage, outcome: await contest.outcome(run, by) };
 }
 
 function seconds({ wallMs }: Usage): string {

@@ -7,15 +7,20 @@ import { fileURLToPath } from "node:url";
 import { writeDatabase } from "../src/format/bbolt/writer.ts";
 import { kubernetesBuckets } from "./kubernetes.ts";
 
-export type Size = "100m" | "1.6g" | "8g";
+export type Size = "100m" | "1.6g" | "4g" | "8g";
 
 export const CACHE = fileURLToPath(new URL("../.cache/bench/", import.meta.url));
 
 /** A row takes about 3900 bytes, with what its pages leave empty. */
-export const ROWS: Record<Size, number> = { "100m": 25_000, "1.6g": 408_000, "8g": 2_040_000 };
+export const ROWS: Record<Size, number> = {
+  "100m": 25_000,
+  "1.6g": 408_000,
+  "4g": 1_020_000,
+  "8g": 2_040_000,
+};
 
 const SEED = 20_260;
-const PAGE_SIZE = 4096;
+export const PAGE_SIZE = 4096;
 const BUFFER = 4 << 20;
 
 /** The snapshot of a size, as it comes over the wire; built when it is not there. */
@@ -33,13 +38,18 @@ export async function snapshot(size: Size): Promise<string> {
 
 /** Changes with everything that the bytes of an input come from. */
 function recipe(): string {
+  return digestOf(["input.ts", "kubernetes.ts", "objects.ts", "../src/format/bbolt/writer.ts"]);
+}
+
+/** Of sources, by their paths from here: for the name of what is made with them and kept. */
+export function digestOf(sources: readonly string[]): string {
   const hash = createHash("sha256");
-  const sources = ["input.ts", "kubernetes.ts", "objects.ts", "../src/format/bbolt/writer.ts"];
   for (const source of sources) hash.update(readFileSync(new URL(source, import.meta.url)));
   return hash.digest("hex").slice(0, 8);
 }
 
-async function removeOlder(name: string): Promise<void> {
+/** Removes what has this in its name. */
+export async function removeOlder(name: string): Promise<void> {
   for (const found of await readdir(CACHE))
     if (found.includes(name)) await rm(join(CACHE, found), { recursive: true });
 }

@@ -32,10 +32,17 @@ const ENV = Object.fromEntries(
 
 let built: Promise<string> | undefined;
 
-/** Runs a program to its end, its output in a pipe; throws with what it wrote when it does not end well. */
-export async function measured(command: readonly string[]): Promise<Run> {
+/**
+ * Runs a program to its end, its output in a pipe; throws with what it wrote when it does not end well.
+ *
+ * @param env added to the environment
+ */
+export async function measured(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Run> {
   const child = spawn(await program(), ["run", ...command], {
-    env: ENV,
+    env: { ...ENV, ...env },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
   killAtExit(child);

@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { UsagePair } from "./contest.ts";
-import type { Size } from "./input.ts";
+import { PAGE_SIZE, ROWS, type Size } from "./input.ts";
 import type { Usage } from "./measure.ts";
 import { median, ratioOfMedians, type Ratio } from "./statistics.ts";
-import { MOST_RSS, WORKS, type Work } from "./works.ts";
+import { MOST_RSS, mostGrowth, SMALLEST, WORKS, type Work } from "./works.ts";
 
 export interface Row {
   /** The id of a work. */
@@ -77,11 +77,11 @@ const COLUMNS = [
 ];
 
 function table(rows: readonly Row[]): string {
-  const lines = [COLUMNS, COLUMNS.map(() => "---"), ...rows.map(cells)];
+  const lines = [COLUMNS, COLUMNS.map(() => "---"), ...rows.map((row) => cells(row, rows))];
   return lines.map((line) => `| ${line.join(" | ")} |\n`).join("");
 }
 
-function cells(row: Row): string[] {
+function cells(row: Row, all: readonly Row[]): string[] {
   const work = WORKS.find(({ id }) => id === row.work)!;
   const ours = row.pairs.map((pair) => pair.ours);
   const peer = row.pairs.map((pair) => pair.peer);
@@ -98,7 +98,7 @@ function cells(row: Row): string[] {
     ...judgement(work, ratio, ours),
     `${cpuSeconds(ours)} : ${cpuSeconds(peer)}`,
     `${megabytes(ours)} : ${megabytes(peer)}`,
-    memory(work, row.size, ours),
+    bounds(work, row, all),
     String(row.pairs.length),
     row.load.toFixed(1),
     row.date,
@@ -119,10 +119,32 @@ function judgement({ target }: Work, ratio: Ratio, ours: readonly Usage[]): [str
   return [aims, ratio.low > must ? "no" : "unclear"];
 }
 
-function memory({ boundedMemory }: Work, size: Size | undefined, ours: readonly Usage[]): string {
-  if (!boundedMemory || size === undefined) return "";
-  const met = Math.max(...ours.map((usage) => usage.maxRssBytes)) <= MOST_RSS[size];
-  return `≤ ${MOST_RSS[size] / 1e6}: ${met ? "yes" : "no"}`;
+function bounds(work: Work, row: Row, all: readonly Row[]): string {
+  return [...memory(work, row), ...growth(work, row, all)].join("; ");
+}
+
+function memory({ boundedMemory }: Work, { size, pairs }: Row): string[] {
+  if (!boundedMemory || size === undefined) return [];
+  return [bounded("", mostMemory(pairs), MOST_RSS[size])];
+}
+
+/** Against the row of the smallest input, where there is one. */
+function growth({ boundedGrowth }: Work, row: Row, all: readonly Row[]): string[] {
+  const least = all.find(({ work, size }) => work === row.work && size === SMALLEST);
+  if (!boundedGrowth || least === undefined || row === least) return [];
+  const pages = (row.bytes! - least.bytes!) / PAGE_SIZE;
+  const most = mostGrowth(pages, ROWS[row.size!] - ROWS[SMALLEST]);
+  const grown = mostMemory(row.pairs) - mostMemory(least.pairs);
+  return [bounded(`growth ${(grown / 1e6).toFixed(0)} `, grown, most)];
+}
+
+function bounded(what: string, bytes: number, most: number): string {
+  return `${what}≤ ${(most / 1e6).toFixed(0)}: ${bytes <= most ? "yes" : "no"}`;
+}
+
+/** Of all runs of ours. */
+function mostMemory(pairs: readonly UsagePair[]): number {
+  return Math.max(...pairs.map(({ ours }) => ours.maxRssBytes));
 }
 
 function wallMs(usages: readonly Usage[]): number {

@@ -1,14 +1,16 @@
 /** What is measured, against whom, and what it has to reach. */
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { etcdBinaries } from "../test/support/etcd.ts";
 import { BIN } from "../test/support/holdfast.ts";
-import { output } from "../test/support/program.ts";
+import { BACKUPS } from "./backups.ts";
 import type { Contest } from "./contest.ts";
-import { CACHE, snapshot, type Size } from "./input.ts";
+import { snapshot, type Size } from "./input.ts";
 import { evict, type Run } from "./measure.ts";
-import { serve } from "./server.ts";
+import { clearOutput, OUTPUT, removeOutput } from "./output-folder.ts";
+import { beginBackup, beginList, beginRestoreFromStore, beginVerify } from "./repository-works.ts";
+import { contents, serve } from "./server.ts";
 
 export interface Work {
   readonly id: string;
@@ -21,13 +23,28 @@ export interface Work {
     | undefined;
   /** Whether the bound on memory of the input's size holds for it. */
   readonly boundedMemory: boolean;
+  /** Whether `mostGrowth` holds for it as well. */
+  readonly boundedGrowth?: true;
   /** Whether it reads an input at all. */
   readonly sized: boolean;
   begin(size: Size): Promise<Contest>;
 }
 
 /** Bytes that a process may hold at most, by the size of its input. */
-export const MOST_RSS: Record<Size, number> = { "100m": 250e6, "1.6g": 250e6, "8g": 400e6 };
+export const MOST_RSS: Record<Size, number> = {
+  "100m": 250e6,
+  "1.6g": 250e6,
+  "4g": 350e6,
+  "8g": 400e6,
+};
+
+/** What the input is measured by, where memory grows with it. */
+export const SMALLEST: Size = "100m";
+
+/** Bytes that a process may hold more than for the smallest input: for so many pages and rows more than that has. */
+export function mostGrowth(pages: number, rows: number): number {
+  return 32 * pages + 64 * rows + 40e6;
+}
 
 export const WORKS: readonly Work[] = [
   {
@@ -79,6 +96,53 @@ export const WORKS: readonly Work[] = [
     begin: beginHashKV,
   },
   {
+    id: "backup",
+    title: "`backup` to S3, proven",
+    peer: "etcdctl, etcdutl, zstd, age, aws",
+    target: { must: 0.6, stretch: 0.4 },
+    boundedMemory: true,
+    boundedGrowth: true,
+    sized: true,
+    begin: beginBackup,
+  },
+  {
+    id: "restore-s3",
+    title: "`restore` from S3",
+    peer: "aws, age, zstd, etcdutl",
+    target: { must: 0.5 },
+    boundedMemory: true,
+    boundedGrowth: true,
+    sized: true,
+    begin: beginRestoreFromStore,
+  },
+  {
+    id: "verify",
+    title: "`verify` in S3, stored bytes",
+    peer: "aws, sha256sum",
+    target: { must: 1 },
+    boundedMemory: true,
+    sized: true,
+    begin: beginVerify,
+  },
+  {
+    id: "list",
+    title: `\`list\` of ${BACKUPS} backups in S3, no cache`,
+    peer: "aws",
+    target: { must: 1.5 },
+    boundedMemory: false,
+    sized: false,
+    begin: () => beginList("text"),
+  },
+  {
+    id: "list-json",
+    title: "the same as JSON, cache warm",
+    peer: "aws",
+    target: undefined,
+    boundedMemory: false,
+    sized: false,
+    begin: () => beginList("json"),
+  },
+  {
     id: "help",
     title: "`--help`",
     peer: "etcdctl 3.6",
@@ -89,38 +153,21 @@ export const WORKS: readonly Work[] = [
   },
 ];
 
-/** Where the commands write; on the disk of the inputs. */
-const OUTPUT = join(CACHE, "output");
-
-async function clear(): Promise<void> {
-  await rm(OUTPUT, { recursive: true, force: true });
-  await mkdir(OUTPUT, { recursive: true });
-}
-
-const removeOutput = () => rm(OUTPUT, { recursive: true, force: true });
-
 async function beginSave(size: Size): Promise<Contest> {
   const server = await serve(await snapshot(size));
-  const { etcdctl, etcdutl } = await etcdBinaries("3.6");
+  const { etcdctl } = await etcdBinaries("3.6");
   const file = join(OUTPUT, "saved.db");
   const save = ["snapshot", "save", file, `--endpoints=${server.endpoints[0]}`];
   return {
     ours: [BIN, ...save],
     peers: [etcdctl, ...save],
-    prepare: clear,
-    outcome: () => contents(etcdutl!, file),
+    prepare: clearOutput,
+    outcome: () => contents(file),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await removeOutput();
     },
   };
-}
-
-/** Of two snapshots of one server the pages may differ, and with them the hash and the size. */
-async function contents(etcdutl: string, file: string): Promise<string> {
-  const status = await output(etcdutl, ["snapshot", "status", file, "--write-out=json"]);
-  const { revision, totalKey } = JSON.parse(status) as { revision: number; totalKey: number };
-  return `${totalKey} keys at revision ${revision}`;
 }
 
 async function beginStatus(file: string, prepare: () => Promise<void>): Promise<Contest> {
@@ -153,7 +200,7 @@ async function beginRestore(size: Size): Promise<Contest> {
   return {
     ours: [BIN, ...restore],
     peers: [etcdutl!, ...restore],
-    prepare: clear,
+    prepare: clearOutput,
     outcome: () =>
       existsSync(join(dataDir, "member", "wal")) &&
       existsSync(join(dataDir, "member", "snap", "db"))
@@ -167,7 +214,7 @@ async function beginRestore(size: Size): Promise<Contest> {
 async function beginHashKV(size: Size): Promise<Contest> {
   const file = await snapshot(size);
   const { etcdutl } = await etcdBinaries("3.7");
-  await clear();
+  await clearOutput();
   const copy = join(OUTPUT, "copy.db");
   await copyFile(file, copy);
   return {
