@@ -11,7 +11,8 @@ import {
   readOpenPgpRecipients,
 } from "./openpgp-keys.ts";
 import { scryptRecipient } from "./scrypt.ts";
-import { sshFingerprint, sshRecipient } from "./ssh-recipient.ts";
+import { sshFingerprint } from "./ssh-fingerprint.ts";
+import { sshRecipient } from "./ssh-recipient.ts";
 
 /** Who can open what is sealed. */
 export type Recipients = AgeRecipients | OpenPgpRecipients | NoRecipients;

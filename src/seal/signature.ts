@@ -14,7 +14,7 @@ import {
 import { HoldfastError } from "../errors.ts";
 import { textOf, type KeyFile } from "./key-file.ts";
 import type { SigningKey } from "./signing-key.ts";
-import { sshFingerprint } from "./ssh-recipient.ts";
+import { sshFingerprint } from "./ssh-fingerprint.ts";
 
 /** What all our signatures are made as: `ssh-keygen -Y verify -n holdfast`. */
 export const NAMESPACE = "holdfast";

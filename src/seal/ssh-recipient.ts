@@ -6,11 +6,6 @@ import type { SshPublicKey } from "../format/ssh/public-key.ts";
 import { checkEd25519, unwrapWithEd25519, wrapToEd25519 } from "./ssh-ed25519.ts";
 import { checkRsa, unwrapWithRsa, wrapToRsa } from "./ssh-rsa.ts";
 
-/** As `ssh-keygen -l` prints it. */
-export function sshFingerprint(key: SshPublicKey): string {
-  return `SHA256:${toBase64Unpadded(createHash("sha256").update(key.blob).digest())}`;
-}
-
 /** What a stanza says of whose it is: 4 bytes of the public key's SHA-256. */
 function tagOf(key: SshPublicKey): string {
   return toBase64Unpadded(createHash("sha256").update(key.blob).digest().subarray(0, 4));
