@@ -36,7 +36,7 @@ export interface Bucket extends AsyncDisposable {
 export async function openBucket(home: string): Promise<Bucket> {
   const isNew = !existsSync(home);
   await mkdir(home, { recursive: true });
-  const service = await startS3(home);
+  const service = await startS3({ home });
   if (isNew) await service.createBucket({ name: BUCKET });
   const { endpoint } = service;
   const repositoryURL = `s3://${BUCKET}/${REPOSITORY}?endpoint=${endpoint}&pathStyle=true`;

@@ -26,7 +26,7 @@ let service: S3Service;
 before(async () => {
   folder = await scratch();
   await makeCertificates(folder.path);
-  service = await startS3(certificate(folder.path, "cloud"));
+  service = await startS3({ tls: certificate(folder.path, "cloud") });
 });
 after(async () => {
   await service[Symbol.asyncDispose]();
