@@ -7,6 +7,7 @@ import { Agent, createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { reset } from "./tcp-fault-proxy.ts";
 
 export type Fault =
   /** The proxy answers by itself, after it has read the request; `early`: at once, and closes. The server sees nothing. */
@@ -101,9 +102,9 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
     all.push(seen);
     request.on("error", () => {});
     response.on("error", () => {});
-    serve({ request, response, seen, target: new URL(target) }, ruleFor(rules, seen)).catch(() =>
-      response.socket?.resetAndDestroy(),
-    );
+    serve({ request, response, seen, target: new URL(target) }, ruleFor(rules, seen)).catch(() => {
+      if (response.socket !== null) reset(response.socket);
+    });
   });
   Object.assign(server, { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 });
   server.listen(0, "127.0.0.1");

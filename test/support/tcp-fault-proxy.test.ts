@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
-import { tcpFaultProxy, type TcpFault } from "./tcp-fault-proxy.ts";
+import { reset, tcpFaultProxy, type TcpFault } from "./tcp-fault-proxy.ts";
 
 /** A server that says 10 kB and, when it has heard the client's end, how much it heard. */
 async function ground() {
@@ -74,4 +74,35 @@ test("a stalled connection stays until all are reset", async () => {
   const failed = once(socket, "end").catch((error: unknown) => error);
   all.proxy.resetAll();
   assert.equal(((await failed) as NodeJS.ErrnoException).code, "ECONNRESET");
+});
+
+test("a connection is closed whatever it does when it is reset: connecting, open, ending, ended", async () => {
+  const accepted: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) =>
+    accepted.push(socket.on("error", () => {})),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const states: Record<string, (socket: Socket) => unknown> = {
+    connecting: () => {},
+    open: (socket) => once(socket, "connect"),
+    async ending(socket) {
+      await once(socket, "connect");
+      socket.end();
+    },
+    async ended(socket) {
+      await once(socket, "connect");
+      await once(socket.end(), "finish");
+    },
+  };
+  for (const [name, reach] of Object.entries(states)) {
+    const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+    await reach(socket);
+    const closed = once(socket, "close");
+    reset(socket);
+    await assert.doesNotReject(closed, name);
+  }
+  for (const socket of accepted) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
 });

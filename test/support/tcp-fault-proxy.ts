@@ -133,9 +133,13 @@ async function carry(
   }
 }
 
-/** A socket that is still connecting would wait for that before it is reset, and keep the process for as long. */
-function reset(socket: Socket): void {
-  if (socket.connecting) socket.destroy();
+/**
+ * Breaks a connection off; what is not sent yet is lost. A socket that is still connecting would wait for that first. One
+ * whose end is just being sent would never be closed at all, and Node would look for it for ever when the process ends.
+ */
+export function reset(socket: Socket): void {
+  const isEnding = socket.writableEnded && !socket.writableFinished;
+  if (socket.connecting || isEnding) socket.destroy();
   else socket.resetAndDestroy();
 }
 
