@@ -2,8 +2,8 @@
 import type { SftpSession } from "./sftp-session.ts";
 import { STATUS, statusOf } from "./sftp-remote.ts";
 
-/** Of one request: what every server takes. */
-export const REQUEST_BYTES = 32 << 10;
+/** Of one request: what every server takes, so that the library sends it in one piece. */
+export const REQUEST_BYTES = 31 << 10;
 const REQUESTS = 64;
 
 /**

@@ -16,7 +16,7 @@ import {
 import type { SftpSession } from "./sftp-session.ts";
 
 /** What is sent again when a session breaks; two of them are under way at once, as 64 requests. */
-const BLOCK_BYTES = 1 << 20;
+const BLOCK_BYTES = 32 * REQUEST_BYTES;
 const BLOCKS = 2;
 
 export interface Upload {
