@@ -44,7 +44,7 @@ export function createUpload(
     const handle = await file.handle(session);
     await sync(session, handle);
     if (file.sessions > 1) await requireWritten(session, handle, written, doing);
-    await close(session, handle);
+    await file.close();
   };
   return {
     release: () => file.release(),
@@ -70,7 +70,9 @@ export function createUpload(
 interface Openings {
   /** The file's handle in this session. */
   handle(session: SftpSession): Promise<Buffer>;
-  /** Closes it, if it can be closed. */
+  /** Closes it, if it is open; a failure comes through. */
+  close(): Promise<void>;
+  /** Closes it, if it can be closed; it is not opened again. */
   release(): Promise<void>;
   /** In how many it was opened. */
   readonly sessions: number;
@@ -79,6 +81,7 @@ interface Openings {
 function openings(remote: Remote, path: string): Openings {
   let current: { session: SftpSession; handle: Promise<Buffer> } | undefined;
   let sessions = 0;
+  let isReleased = false;
   const open = async (session: SftpSession): Promise<Buffer> => {
     const handle =
       sessions === 0
@@ -87,8 +90,15 @@ function openings(remote: Remote, path: string): Openings {
     sessions++;
     return handle;
   };
+  // servers give the number of a handle to the next file that is opened: it is closed once, and not used any more
+  const closeOnce = async (): Promise<void> => {
+    const last = current;
+    current = undefined;
+    if (last !== undefined) await close(last.session, await last.handle);
+  };
   return {
     handle(session) {
+      if (isReleased) return Promise.reject(new Error("the upload is over"));
       if (current?.session === session) return current.handle;
       const opened = { session, handle: open(session) };
       opened.handle.catch(() => {
@@ -97,10 +107,10 @@ function openings(remote: Remote, path: string): Openings {
       current = opened;
       return opened.handle;
     },
+    close: closeOnce,
     async release() {
-      if (current === undefined) return;
-      const { session, handle } = current;
-      await handle.then((one) => close(session, one)).catch(() => {});
+      isReleased = true;
+      await closeOnce().catch(() => {});
     },
     get sessions() {
       return sessions;

@@ -102,6 +102,8 @@ async function* getRemote(
     if (found?.isFile() !== true) throw missing(doing);
     const file = await unlessMissing(openFile(opened, path, "r"));
     if (file === undefined) throw missing(doing);
+    // nobody waits for it any more
+    if (signal.aborted) close(opened, file).catch(() => {});
     return { session: opened, handle: file, size: found.size };
   });
   const end = Math.min(size, offset + length);
