@@ -140,7 +140,7 @@ async function discard(remote: Remote, path: string, upload: Upload): Promise<vo
 export function canLink(remote: Remote, signal: AbortSignal): Promise<boolean> {
   const path = `${remote.incoming}/${randomName(16)}`;
   return call(remote, `write to "${remote.root}"`, signal, async (session) => {
-    const handle = await within(session, remote.incoming, () => openFile(session, path, "w"));
+    const handle = await within(session, remote.incoming, () => openFile(session, path, "create"));
     try {
       await close(session, handle);
       return (await giveName(session, path, `${path}-named`, path)) === "linked";

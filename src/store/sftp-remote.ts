@@ -19,6 +19,12 @@ export interface Remote extends DriverTools {
 /** SSH_FX_… of draft-ietf-secsh-filexfer-02, the version that servers speak. */
 export const STATUS = { end: 1, missing: 2, denied: 3, failure: 4, unsupported: 8 } as const;
 
+/**
+ * How a file is opened (SSH_FXF_… of the same draft). A new one is not cut short when it is there already: a request
+ * whose answer was lost may be carried out late.
+ */
+const OPEN = { read: 1, change: 3, create: 11 } as const;
+
 /** How often a folder is made again that somebody else has just removed because it was empty. */
 const FOLDER_ATTEMPTS = 10;
 
@@ -200,7 +206,7 @@ async function isFolder(session: SftpSession, path: string): Promise<boolean> {
 /** Makes the names in a folder durable, where the server opens folders as files, as OpenSSH does. */
 export async function syncFolder(session: SftpSession, path: string): Promise<void> {
   try {
-    const handle = await openFile(session, path, "r");
+    const handle = await openFile(session, path, "read");
     await sync(session, handle).finally(() => close(session, handle));
   } catch (error) {
     if (statusOf(error) === undefined) throw error;
@@ -211,9 +217,9 @@ export async function syncFolder(session: SftpSession, path: string): Promise<vo
 export function openFile(
   session: SftpSession,
   path: string,
-  flags: "r" | "r+" | "w",
+  to: keyof typeof OPEN,
 ): Promise<Buffer> {
-  return session.ask<Buffer>((sftp, answer) => sftp.open(path, flags, { mode: 0o600 }, answer));
+  return session.ask<Buffer>((sftp, answer) => sftp.open(path, OPEN[to], { mode: 0o600 }, answer));
 }
 
 /** What was written is on the server's disk, where the server can say so. */

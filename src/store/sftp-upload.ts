@@ -85,7 +85,7 @@ function openings(remote: Remote, path: string): Openings {
   const open = async (session: SftpSession): Promise<Buffer> => {
     const handle =
       sessions === 0
-        ? await within(session, remote.incoming, () => openFile(session, path, "w"))
+        ? await within(session, remote.incoming, () => openFile(session, path, "create"))
         : await reopen(session, path, remote);
     sessions++;
     return handle;
@@ -120,7 +120,7 @@ function openings(remote: Remote, path: string): Openings {
 
 async function reopen(session: SftpSession, path: string, { root }: Remote): Promise<Buffer> {
   try {
-    return await openFile(session, path, "r+");
+    return await openFile(session, path, "change");
   } catch (error) {
     if (statusOf(error) !== STATUS.missing) throw error;
     const message = `what was written to "${root}" is not there any more`;

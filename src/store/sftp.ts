@@ -100,7 +100,7 @@ async function* getRemote(
   const { session, handle, size } = await call(remote, doing, signal, async (opened) => {
     const found = await lstat(opened, path);
     if (found?.isFile() !== true) throw missing(doing);
-    const file = await unlessMissing(openFile(opened, path, "r"));
+    const file = await unlessMissing(openFile(opened, path, "read"));
     if (file === undefined) throw missing(doing);
     // nobody waits for it any more
     if (signal.aborted) close(opened, file).catch(() => {});
