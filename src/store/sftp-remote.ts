@@ -175,12 +175,13 @@ export async function within<T>(
       return await work();
     } catch (error) {
       if (attempt === FOLDER_ATTEMPTS || statusOf(error) !== STATUS.missing) throw error;
-      await unlessMissing(makeFolder(session, folder));
     }
+    await makeFolder(session, folder);
   }
 }
 
-async function makeFolder(session: SftpSession, path: string): Promise<void> {
+/** Makes it and those around it. What somebody else removes meanwhile is still missing afterwards. */
+async function makeFolder(session: SftpSession, path: string, attempt = 1): Promise<void> {
   if (await isFolder(session, path)) return;
   const around = folderOf(path);
   await makeFolder(session, around);
@@ -189,8 +190,12 @@ async function makeFolder(session: SftpSession, path: string): Promise<void> {
       sftp.mkdir(path, { mode: 0o700 }, (error) => answer(error, undefined)),
     );
   } catch (error) {
-    // somebody else may have made it meanwhile
-    if (!(await isFolder(session, path))) throw error;
+    const status = statusOf(error);
+    if (status === STATUS.missing) return;
+    if (status === undefined || status === STATUS.denied || attempt === FOLDER_ATTEMPTS)
+      throw error;
+    // somebody else may have made it, and even removed it again
+    return makeFolder(session, path, attempt + 1);
   }
   await syncFolder(session, around);
 }
@@ -213,7 +218,7 @@ export async function syncFolder(session: SftpSession, path: string): Promise<vo
   }
 }
 
-/** Opens a file; a new one is for its owner alone. */
+/** Opens a file. Only `create` makes one that is not there, for its owner alone. */
 export function openFile(
   session: SftpSession,
   path: string,
