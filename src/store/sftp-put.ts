@@ -13,6 +13,7 @@ import {
   STATUS,
   statusOf,
   syncFolder,
+  unlessMissing,
   unlink,
   within,
   type Remote,
@@ -54,8 +55,12 @@ async function publish(remote: Remote, path: string, key: string, doing: string)
   let attempts = 0;
   await persistently(remote, doing, NEVER, async (session) => {
     const isAgain = ++attempts > 1;
-    if (isAgain && (await isPublished(session, path, target))) await unlink(session, path);
-    else await within(session, folderOf(target), () => giveName(session, path, target, key));
+    try {
+      await within(session, folderOf(target), () => giveName(session, path, target, key));
+    } catch (error) {
+      if (!isAgain || !(await isPublished(session, path, target))) throw error;
+      await unlink(session, path);
+    }
     await syncFolder(session, folderOf(target));
   });
 }
@@ -66,9 +71,11 @@ async function isPublished(session: SftpSession, path: string, target: string): 
   if ((await lstat(session, path)) === undefined) return true;
   // two names of one file change together
   for (const mode of [0o400, 0o600]) {
-    await session.ask<void>((sftp, answer) =>
-      sftp.chmod(path, mode, (error) => answer(error, undefined)),
+    const changed = session.ask<true>((sftp, answer) =>
+      sftp.chmod(path, mode, (error) => answer(error, true)),
     );
+    // taken away just now, late: that is done after the name was given
+    if ((await unlessMissing(changed)) === undefined) return true;
     if (((await lstat(session, target))?.mode ?? 0) % 0o1000 !== mode) return false;
   }
   return true;
