@@ -72,7 +72,12 @@ async function logIn(
     hostVerifier: (key: Buffer): boolean => (refused = refuseHostKey(login, key)) === undefined,
   };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  client.on("ready", resolve).on("error", (error) => reject(refused ?? error));
+  let agentFailure: Error | undefined;
+  client.on("ready", resolve).on("error", (error: Error & { level?: string }) => {
+    // the other ways to log in are tried then
+    if (error.level === "agent") agentFailure = error;
+    else reject(refused ?? Object.assign(error, { cause: agentFailure }));
+  });
   client.on("close", () => reject(refused ?? new Error("the server closed the connection")));
   // the types know only the names of algorithms that they know
   client.connect(config as unknown as ConnectConfig);
@@ -156,12 +161,8 @@ function explainLogin(login: SshLogin, error: unknown, isCut: boolean): unknown 
   if (error instanceof StoreFailure || !(error instanceof Error)) return error;
   const where = `${login.host}:${login.port}`;
   const { level, code } = error as { level?: string; code?: string };
-  if (level === "client-authentication")
-    return new StoreFailure(
-      "store-refused",
-      `"${login.user}" may not log in at ${where} with ${methodsOf(login)}`,
-      { hint: "put the public key into authorized_keys there, or give another identityFile=" },
-    );
+  if (level === "client-authentication") return refusedLogin(login, error.cause);
+  if (/too many authentication/i.test(error.message)) return refusedLogin(login, error);
   if (level === "handshake" && login.known.length > 0 && /host key format/.test(error.message))
     return changedHost(login);
   const message = `cannot connect to ${where}: ${error.message}`;
@@ -172,6 +173,19 @@ function explainLogin(login: SshLogin, error: unknown, isCut: boolean): unknown 
     transient: code !== "ENOTFOUND",
     cause: error,
   });
+}
+
+/** @param cause what the agent, or the server, has to say about it */
+function refusedLogin(login: SshLogin, cause: unknown): StoreFailure {
+  const why = cause instanceof Error ? ` (${cause.message})` : "";
+  return new StoreFailure(
+    "store-refused",
+    `"${login.user}" may not log in at ${login.host}:${login.port} with ${methodsOf(login)}${why}`,
+    {
+      hint: "put the public key into authorized_keys there, and name the key with identityFile=",
+      cause,
+    },
+  );
 }
 
 function methodsOf({ methods }: SshLogin): string {

@@ -27,13 +27,13 @@ export async function sshLogin(location: StoreLocation, parseKey: ParseKey): Pro
   const { host, port = 22 } = location;
   const user = sshUser(location);
   const knownHosts = knownHostsFile(location);
-  const text = await readSmallFile(knownHosts).catch(() => undefined);
+  const known = await readKnownHosts(knownHosts);
   return {
     host,
     port,
     user,
     knownHosts,
-    known: text === undefined ? [] : knownKeys(Buffer.from(text).toString("latin1"), host, port),
+    known: knownKeys(known, host, port),
     methods: await loginMethods(location, user, parseKey),
   };
 }
@@ -50,6 +50,16 @@ export function knownHostsFile({ parameters, env }: StoreLocation): string {
   return parameters.get("knownHosts") ?? join(env["HOME"] ?? "/", ".ssh", "known_hosts");
 }
 
+/** Nothing when there is no such file: then no server is known. */
+async function readKnownHosts(path: string): Promise<string> {
+  try {
+    return Buffer.from(await readSmallFile(path)).toString("latin1");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw unreadable(path, cause);
+  }
+}
+
 async function loginMethods(
   { parameters, env }: StoreLocation,
   username: string,
@@ -61,6 +71,11 @@ async function loginMethods(
     const key = await readKey(identity, passphraseFile, parseKey);
     return [{ type: "publickey", username, key }];
   }
+  if (parameters.has("passphraseFile"))
+    throw misconfigured(
+      "passphraseFile is given, but no key that it belongs to",
+      "add identityFile=/path/to/key, or leave it out: an agent needs none",
+    );
   const agent = env["SSH_AUTH_SOCK"];
   const methods: AnyAuthMethod[] = agent === undefined ? [] : [{ type: "agent", username, agent }];
   for (const name of USUAL_KEYS) {
@@ -103,9 +118,13 @@ async function readNamed(path: string): Promise<Uint8Array> {
   try {
     return await readSmallFile(path);
   } catch (cause) {
-    const message = `cannot read "${path}": ${(cause as Error).message}`;
-    throw new StoreFailure("store-misconfigured", message, { cause });
+    throw unreadable(path, cause);
   }
+}
+
+function unreadable(path: string, cause: unknown): StoreFailure {
+  const message = `cannot read "${path}": ${(cause as Error).message}`;
+  return new StoreFailure("store-misconfigured", message, { cause });
 }
 
 function misconfigured(message: string, hint: string): StoreFailure {
