@@ -49,6 +49,7 @@ test("the connection that the rule says is reset after exactly so many bytes", a
   const rule = all.proxy.inject({ skip: 1, fault });
   await talk(all.proxy.port);
   await assert.rejects(talk(all.proxy.port), { code: "ECONNRESET" });
+  await rule.struck;
   assert.equal(rule.applied, 1);
   assert.match(await talk(all.proxy.port), / 5000$/);
 });

@@ -36,16 +36,24 @@ export interface TcpFaultProxy extends AsyncDisposable {
   /** Connections that came so far. */
   readonly connections: number;
   /** For connections that come from now on; the first rule that still holds is taken. */
-  inject(rule: TcpRule): { readonly applied: number };
+  inject(rule: TcpRule): Injected;
   /** Resets every connection that is open now. */
   resetAll(): void;
   /** Takes all rules back. */
   heal(): void;
 }
 
-interface ActiveRule extends TcpRule {
+export interface Injected {
+  /** To how many connections it was applied. */
+  readonly applied: number;
+  /** Resolves when one of them has come to the place where it breaks. */
+  readonly struck: Promise<void>;
+}
+
+interface ActiveRule extends TcpRule, Injected {
   passed: number;
   applied: number;
+  readonly onStrike: () => void;
 }
 
 /** Starts a proxy in front of `host:port`. */
@@ -64,14 +72,15 @@ export async function tcpFaultProxy(target: {
   };
   const server = createServer({ allowHalfOpen: true }, (client) => {
     connections++;
-    const fault = ruleFor(rules);
+    const rule = ruleFor(rules);
     const upstream = connect({ host: target.host ?? "127.0.0.1", port: target.port });
     upstream.allowHalfOpen = true;
     keep(client);
     keep(upstream);
     const pair = { client, upstream };
-    void carry(client, upstream, fault?.direction === "up" ? fault : undefined, pair);
-    void carry(upstream, client, fault?.direction === "down" ? fault : undefined, pair);
+    const breaks = rule?.fault.direction;
+    void carry(client, upstream, breaks === "up" ? rule : undefined, pair);
+    void carry(upstream, client, breaks === "down" ? rule : undefined, pair);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -85,7 +94,8 @@ export async function tcpFaultProxy(target: {
       return connections;
     },
     inject(rule) {
-      const active = { ...rule, passed: 0, applied: 0 };
+      const { promise: struck, resolve: onStrike } = Promise.withResolvers<void>();
+      const active = { ...rule, passed: 0, applied: 0, struck, onStrike };
       rules.push(active);
       return active;
     },
@@ -98,12 +108,12 @@ export async function tcpFaultProxy(target: {
   };
 }
 
-function ruleFor(rules: readonly ActiveRule[]): TcpFault | undefined {
+function ruleFor(rules: readonly ActiveRule[]): ActiveRule | undefined {
   for (const rule of rules) {
     if (rule.applied >= (rule.times ?? 1)) continue;
     if (rule.passed++ < (rule.skip ?? 0)) continue;
     rule.applied++;
-    return rule.fault;
+    return rule;
   }
   return undefined;
 }
@@ -117,14 +127,14 @@ interface Pair {
 async function carry(
   from: Socket,
   to: Socket,
-  fault: TcpFault | undefined,
+  rule: ActiveRule | undefined,
   pair: Pair,
 ): Promise<void> {
   try {
     let passed = 0;
     // half of a connection may end before the other: reading to the end must not destroy it
     for await (const bytes of from.iterator({ destroyOnReturn: false })) {
-      await send(to, fault, bytes, passed, pair);
+      await send(to, rule, bytes, passed, pair);
       passed += bytes.length;
     }
     to.end();
@@ -145,14 +155,17 @@ export function reset(socket: Socket): void {
 
 async function send(
   to: Socket,
-  fault: TcpFault | undefined,
+  rule: ActiveRule | undefined,
   bytes: Buffer,
   passed: number,
   pair: Pair,
 ): Promise<void> {
-  const room = fault === undefined ? bytes.length : Math.max(0, fault.afterBytes - passed);
+  if (rule === undefined) return write(to, bytes);
+  const { fault } = rule;
+  const room = Math.max(0, fault.afterBytes - passed);
   await write(to, bytes.subarray(0, room));
-  if (fault === undefined || room >= bytes.length) return;
+  if (room >= bytes.length) return;
+  rule.onStrike();
   await strike(to, fault, bytes.subarray(room), passed + room === fault.afterBytes, pair);
 }
 
