@@ -1,6 +1,6 @@
 /** A real sshd on loopback with a host key, a user's key and a known_hosts file of its own. */
 import { once } from "node:events";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,8 @@ export interface SshServer extends AsyncDisposable {
 export interface SshServerOptions {
   /** Of sftp-server. */
   readonly sftpFlags?: string;
+  /** Further lines of sshd_config. */
+  readonly settings?: readonly string[];
 }
 
 /** A port on which nobody listens now. */
@@ -69,6 +71,8 @@ export async function makeKey(
 
 export async function startSshd(options: SshServerOptions = {}): Promise<SshServer> {
   const folder = await scratch();
+  // sshd reads the keys as the user who wants in
+  await chmod(folder.path, 0o711);
   const bin = await part("ssh-rsync");
   const env = { PATH: `${bin}:${process.env["PATH"]}`, LD_LIBRARY_PATH: join(bin, "..", "lib") };
   const host = await makeKey(folder, "host");
@@ -118,7 +122,7 @@ function configuration(
   folder: Scratch,
   port: number,
   { PATH, LD_LIBRARY_PATH }: { PATH: string; LD_LIBRARY_PATH: string },
-  { sftpFlags = "" }: SshServerOptions,
+  { sftpFlags = "", settings = [] }: SshServerOptions,
 ): string {
   return `Port ${port}
 ListenAddress 127.0.0.1
@@ -135,5 +139,6 @@ LoginGraceTime 10
 LogLevel ERROR
 SetEnv PATH=${PATH} LD_LIBRARY_PATH=${LD_LIBRARY_PATH}
 Subsystem sftp internal-sftp ${sftpFlags}
+${settings.join("\n")}
 `;
 }
