@@ -6,7 +6,7 @@ import type { Cluster } from "./etcd.ts";
 import { scratch, type Scratch } from "./scratch.ts";
 
 export interface Station extends Scratch {
-  /** The folder of the repository. */
+  /** The folder of the repository, or its URL. */
   readonly repo: string;
   readonly cluster: string;
   /** A file that `init` wrote. */
@@ -25,10 +25,10 @@ export interface Station extends Scratch {
   list(): Promise<Manifest[]>;
 }
 
-/** A new repository in a folder that goes away. */
-export async function station(cluster = "prod"): Promise<Station> {
+/** A new repository in a folder that goes away, or at a URL. */
+export async function station(cluster = "prod", url?: string): Promise<Station> {
   const folder = await scratch();
-  const repo = folder.file("repository");
+  const repo = url ?? folder.file("repository");
   const place = [`--repo=${repo}`, `--cluster=${cluster}`];
   const key = (name: string): string => folder.file("keys", name);
   const writing = [
