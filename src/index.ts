@@ -26,7 +26,7 @@ export type { StoredAlarm, StoredMember } from "./format/mvcc/records.ts";
 export type { Revision } from "./format/mvcc/revision.ts";
 export type { Row, Span } from "./format/mvcc/rows.ts";
 export { inspectFile } from "./inspect/file.ts";
-export { inspectStream, type InspectOptions, type Inspection } from "./inspect/inspect.ts";
+export { inspectStream, type InspectOptions } from "./inspect/inspect.ts";
 export type * from "./inspect/report.ts";
 export { refuseDamaged } from "./inspect/verdict.ts";
 export { iterableSource, type ByteSource, type Sink } from "./io/source.ts";

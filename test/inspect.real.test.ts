@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { inspectFile } from "../src/inspect/file.ts";
-import type { Inspection } from "../src/inspect/inspect.ts";
+import type { Inspection } from "../src/inspect/report.ts";
 import { connect } from "./support/client.ts";
 import type { ServerHash, TestClient } from "./support/client.ts";
 import { ETCD_LINES, etcdBinaries, startCluster } from "./support/etcd.ts";

@@ -5,7 +5,7 @@
 import type { ClusterClient } from "../etcd/cluster-client.ts";
 import { Cluster } from "../etcd/gen/etcdserverpb/rpc_pb.ts";
 import { openSnapshot } from "../etcd/snapshot.ts";
-import type { Inspection } from "../inspect/inspect.ts";
+import type { Inspection } from "../inspect/report.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
 import { monotonicMs, now } from "../io/clock.ts";
 import type { LoadedBackup } from "../repository/catalog.ts";

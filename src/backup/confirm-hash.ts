@@ -2,8 +2,7 @@
 import { HoldfastError } from "../errors.ts";
 import type { Connection } from "../etcd/connection.ts";
 import { Maintenance } from "../etcd/gen/etcdserverpb/rpc_pb.ts";
-import type { Inspection } from "../inspect/inspect.ts";
-import type { HashKV } from "../inspect/report.ts";
+import type { HashKV, Inspection } from "../inspect/report.ts";
 import type { Log } from "../io/log.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** The story of `import`: snapshots that somebody else took become backups, inspected like any other. */
 import { HoldfastError } from "../errors.ts";
 import { lookForHolder } from "../inspect/file.ts";
-import type { Inspection } from "../inspect/inspect.ts";
+import type { Inspection } from "../inspect/report.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
 import type { ByteSource } from "../io/source.ts";
 import { listBackups, loadBackups, type LoadedBackup } from "../repository/catalog.ts";

@@ -1,7 +1,8 @@
 /** Snapshots as a command line names them: a file, a pipe, or - for standard input. */
 import { HoldfastError } from "../errors.ts";
 import { lookForHolder } from "../inspect/file.ts";
-import { inspectStream, type Inspection } from "../inspect/inspect.ts";
+import { inspectStream } from "../inspect/inspect.ts";
+import type { Inspection } from "../inspect/report.ts";
 import { openPipe } from "../io/pipe.ts";
 import { fileSource, iterableSource, type ByteSource } from "../io/source.ts";
 import type { Context } from "./context.ts";

@@ -1,6 +1,7 @@
 import { fileHolder, type FileHolder } from "../io/file-holder.ts";
 import { fileSource } from "../io/source.ts";
-import { inspectStream, type InspectOptions, type Inspection } from "./inspect.ts";
+import { inspectStream, type InspectOptions } from "./inspect.ts";
+import type { Inspection } from "./report.ts";
 
 /**
  * Inspects a file, or standard input for "-". A file without trailer may be the database of a running server: who

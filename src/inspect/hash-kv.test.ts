@@ -14,7 +14,7 @@ import { emptyStore, encodeKeyValue, hashOfRows, tombstoneKey } from "../../test
 import type { Change, Store } from "../../test/support/store.ts";
 import type { Entry } from "../format/bbolt/reader.ts";
 import { encodeRevision, isTombstone } from "../format/mvcc/revision.ts";
-import type { Inspection } from "./inspect.ts";
+import type { Inspection } from "./report.ts";
 
 const SEED = Number(process.env["SEED"] ?? 8);
 

@@ -8,7 +8,7 @@ import type { ByteSource, Sink } from "../io/source.ts";
 import { HoldfastError } from "../errors.ts";
 import { Findings } from "./findings.ts";
 import { concludeReport, emptyReport, type Ending } from "./conclude.ts";
-import type { HashKV, Report } from "./report.ts";
+import type { Inspection } from "./report.ts";
 import { Scan } from "./scan.ts";
 import { readPieces, type Piece } from "./windows.ts";
 
@@ -20,16 +20,6 @@ export interface InspectOptions {
   readonly signal?: AbortSignal;
   /** Called now and then with the bytes read so far. */
   readonly progress?: (bytes: number) => void;
-}
-
-export interface Inspection {
-  readonly report: Report;
-  /**
-   * HashKV at a revision (the head when left out); throws "revision-compacted" or "revision-in-future".
-   *
-   * @param compactRevision as a server answers that has compacted further since: not below the snapshot's own
-   */
-  hashKV(revision?: bigint, compactRevision?: bigint): HashKV;
 }
 
 const TRAILER_BYTES = 32;

@@ -60,6 +60,17 @@ export interface Report {
   readonly mostRevised: readonly RevisedKey[];
 }
 
+/** What a pass over a snapshot gives. */
+export interface Inspection {
+  readonly report: Report;
+  /**
+   * HashKV at a revision (the head when left out); throws "revision-compacted" or "revision-in-future".
+   *
+   * @param compactRevision as a server answers that has compacted further since: not below the snapshot's own
+   */
+  hashKV(revision?: bigint, compactRevision?: bigint): HashKV;
+}
+
 export interface SnapshotStatus {
   /** CRC-32C over bucket names, keys and values in tree order. */
   readonly hash: number;

@@ -1,6 +1,7 @@
 import { sinkStream } from "../io/sink-stream.ts";
 import type { ByteSource } from "../io/source.ts";
-import { inspectStream, type Inspection, type InspectOptions } from "./inspect.ts";
+import { inspectStream, type InspectOptions } from "./inspect.ts";
+import type { Inspection } from "./report.ts";
 
 /**
  * The bytes of a snapshot as they come, inspected on the way. At their end `judge` gets the inspection, before the reader

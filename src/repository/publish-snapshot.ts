@@ -5,8 +5,7 @@
  */
 import { reportDocument } from "../inspect/report-document.ts";
 import { tapped } from "../inspect/tap.ts";
-import type { Inspection } from "../inspect/inspect.ts";
-import type { Report } from "../inspect/report.ts";
+import type { Inspection, Report } from "../inspect/report.ts";
 import { monotonicMs } from "../io/clock.ts";
 import { toJson } from "../io/json.ts";
 import { randomName } from "../io/random.ts";

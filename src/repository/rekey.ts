@@ -4,7 +4,7 @@
  */
 import { HoldfastError } from "../errors.ts";
 import { iterableSource } from "../io/source.ts";
-import type { Inspection } from "../inspect/inspect.ts";
+import type { Inspection } from "../inspect/report.ts";
 import type { Identities } from "../seal/identities.ts";
 import {
   listBackups,

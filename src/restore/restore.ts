@@ -13,8 +13,8 @@ import {
   FIRST_SEGMENT_NAME,
   SEGMENT_BYTES,
 } from "../format/wal/bootstrap.ts";
-import { inspectStream, type Inspection } from "../inspect/inspect.ts";
-import type { Report } from "../inspect/report.ts";
+import { inspectStream } from "../inspect/inspect.ts";
+import type { Inspection, Report } from "../inspect/report.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
 import { copyFile, createFile, type OutputFile } from "../io/durable-file.ts";
 import { lookUpHost } from "../io/host-lookup.ts";

@@ -1,7 +1,7 @@
 /** Runs the inspector over bytes in memory, handed over in pieces of any size. */
 import { inspectStream } from "../../src/inspect/inspect.ts";
-import type { InspectOptions, Inspection } from "../../src/inspect/inspect.ts";
-import type { Report } from "../../src/inspect/report.ts";
+import type { InspectOptions } from "../../src/inspect/inspect.ts";
+import type { Inspection, Report } from "../../src/inspect/report.ts";
 import type { ByteSource } from "../../src/io/source.ts";
 
 /** A source of these bytes; `step` says how many a read gives at most. */
