@@ -37,4 +37,6 @@ test("statuses and words become codes", () => {
   for (const status of [10, 12, 30, 35, null])
     assert.deepEqual(failure(status, ""), ["store-unreachable", true]);
   assert.deepEqual(failure(3, ""), ["store-wrong-answer", false]);
+  const overtaken = 'rsync: [Receiver] mkdir "store/a/" (in open) failed: File exists (17)\n';
+  assert.deepEqual(failure(11, overtaken), ["store-wrong-answer", true]);
 });

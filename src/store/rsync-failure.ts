@@ -51,14 +51,17 @@ const MEANINGS: readonly Meaning[] = [
 /** Socket and protocol errors, time-outs, and those of ssh. */
 const TRANSIENT = new Set([10, 12, 14, 20, 30, 35, 255]);
 
+/** Two that make the same folder at the same time: rsync looks whether it is there, makes it, and is told it is there. */
+const OVERTAKEN = /mkdir ".*failed: File exists/;
+
 /** @param doing as in `cannot write "KEY"` */
 export function rsyncFailure(doing: string, { status, stderr }: Ran): StoreFailure {
   const message = `cannot ${doing}: rsync ended with ${status ?? "a signal"}: ${lastWords(stderr)}`;
   const meaning = MEANINGS.find(({ words }) => words.test(stderr));
   if (meaning !== undefined) return new StoreFailure(meaning.code, message, { hint: meaning.hint });
-  const transient = status === null || TRANSIENT.has(status);
-  return new StoreFailure(transient ? "store-unreachable" : "store-wrong-answer", message, {
-    transient,
+  const isCut = status === null || TRANSIENT.has(status);
+  return new StoreFailure(isCut ? "store-unreachable" : "store-wrong-answer", message, {
+    transient: isCut || OVERTAKEN.test(stderr),
   });
 }
 
