@@ -106,7 +106,9 @@ export function concludeReport(
   return {
     report,
     hashKV: (at = revision, compactedAt = scope.compactRevision) =>
-      hashKV({ ...scope, compactRevision: compactedAt }, at),
+      at === revision && compactedAt === scope.compactRevision
+        ? headHash()
+        : hashKV({ ...scope, compactRevision: compactedAt }, at),
   };
 }
 
