@@ -2,8 +2,8 @@
 import { idText, type NewMember } from "../format/cluster/member.ts";
 import type { Log } from "../io/log.ts";
 import type { Restored } from "../restore/restore.ts";
-import { leftoverWarnings } from "./restore-leftovers.ts";
 import type { TargetVersion } from "../restore/target-version.ts";
+import { leftoverWarnings } from "./restore-leftovers.ts";
 
 interface Asked {
   readonly file: string;

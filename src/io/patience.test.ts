@@ -10,6 +10,10 @@ async function aborted(signal: AbortSignal): Promise<unknown> {
   return signal.reason;
 }
 
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+}
+
 test("createPatience() ends a wait that has begun, and no other", async () => {
   using idle = createPatience(1, undefined, () => LATE);
   using waiting = createPatience(1, undefined, () => LATE);
@@ -31,8 +35,6 @@ test("createPatience() begins anew with every start", async () => {
 });
 
 test("createPatience() waits for nothing once it is over", () => {
-  const timers = (): number =>
-    process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
   const before = timers();
   const patience = createPatience(60_000, undefined, () => LATE);
   patience.start();
@@ -53,8 +55,6 @@ test("createPatience() passes the outer signal's reason on", async () => {
 });
 
 test("createPatience() leaves no timer behind when it is disposed of", () => {
-  const timers = (): number =>
-    process.getActiveResourcesInfo().filter((one) => one === "Timeout").length;
   const before = timers();
   {
     using patience = createPatience(60_000, undefined, () => LATE);
