@@ -15,6 +15,7 @@ import { certificate, makeCertificates, type CertificateName } from "./support/c
 import { freeURLs } from "./support/etcd.ts";
 import { forwardProxy } from "./support/forward-proxy.ts";
 import { scratch, type Scratch } from "./support/scratch.ts";
+import { shutter } from "./support/shutting.ts";
 import { keys, put, read, waiting } from "./support/store-subject.ts";
 import { AMAZON, S3_ENV, startS3, uploadsIn, type S3Service } from "./support/versitygw.ts";
 
@@ -142,13 +143,15 @@ test("each certificate that does not hold is told by its reason", async () => {
   for (const [name, words] of cases) {
     const { certFile, keyFile } = certificate(folder.path, name);
     const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-    const server = createServer(tls).listen(0, "127.0.0.1");
+    const server = createServer(tls);
+    const shut = shutter(server);
+    server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await using store = await opened(bucket, `&endpoint=${address}&pathStyle=true${ca()}`);
     await assert.rejects(keys(store), { code: "store-misconfigured", message: words });
     await assert.rejects(put(store, "a", LARGE), { code: "store-misconfigured", message: words });
-    server.close();
+    await shut();
   }
   await using unknown = await opened(bucket, direct());
   const untrusted = { code: "store-misconfigured", message: /unknown authority/ };

@@ -12,6 +12,7 @@ import { pipeline } from "node:stream/promises";
 import { certificate, makeCertificates, type TlsFiles } from "./certificates.ts";
 import { forwardProxy } from "./forward-proxy.ts";
 import { scratch } from "./scratch.ts";
+import { shutter } from "./shutting.ts";
 
 /** A request as it came. */
 export interface Asked {
@@ -61,6 +62,7 @@ export async function cloudStub(respond: Respond, known?: TlsFiles): Promise<Clo
     void answer(request, response, asked, respond).catch(() => response.destroy());
   const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
   const servers = [createTlsServer(tls, serve), createPlainServer(serve)] as const;
+  const shut = servers.map((server) => shutter(server));
   const [securePort, plainPort] = await Promise.all(
     servers.map(async (server) => {
       server.listen(0, "127.0.0.1");
@@ -78,10 +80,7 @@ export async function cloudStub(respond: Respond, known?: TlsFiles): Promise<Clo
     asked,
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();
-      for (const server of servers) {
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
-      }
+      await Promise.all(shut.map((close) => close()));
       await folder[Symbol.asyncDispose]();
     },
   };

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { faultProxy, type Fault, type FaultProxy } from "./fault-proxy.ts";
+import { shutter } from "./shutting.ts";
 
 /** A server that answers with 100 kB, and keeps what it was sent. */
 async function ground() {
@@ -18,6 +19,7 @@ async function ground() {
       response.end(Buffer.alloc(100_000, "a"));
     });
   });
+  const shut = shutter(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const proxy = await faultProxy(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -26,8 +28,7 @@ async function ground() {
     bodies,
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await shut();
     },
   };
 }

@@ -7,6 +7,7 @@ import { Agent, createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { shutter } from "./shutting.ts";
 import { reset } from "./tcp-fault-proxy.ts";
 
 export type Fault =
@@ -107,6 +108,7 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
     });
   });
   Object.assign(server, { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 });
+  const shut = shutter(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -122,8 +124,7 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
     },
     heal: () => void rules.splice(0),
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await shut();
     },
   };
 }

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readFields } from "../../src/format/protobuf.ts";
 import { certificate } from "./certificates.ts";
 import type { Cluster } from "./etcd.ts";
+import { shutter } from "./shutting.ts";
 
 export interface Fault {
   /** Passes this many snapshot bytes (a little more: whole messages), then breaks the connection. */
@@ -47,6 +48,7 @@ export async function recordingProxy(cluster: Cluster, member = 0): Promise<Reco
   const broken = Promise.withResolvers<void>();
   let fault: Fault = {};
   const server = certificates === undefined ? plain() : secure(certificates);
+  const shut = shutter(server);
   const sessions = new Set<Session>();
   server.on("session", (downstream: ServerHttp2Session) => {
     const upstream = connect(cluster.endpoints[member]!, {
@@ -84,7 +86,7 @@ export async function recordingProxy(cluster: Cluster, member = 0): Promise<Reco
     broken: broken.promise,
     async [Symbol.asyncDispose]() {
       for (const session of sessions) session.destroy();
-      await new Promise((resolve) => server.close(resolve));
+      await shut();
     },
   };
 }
