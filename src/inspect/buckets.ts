@@ -15,8 +15,9 @@ import {
 } from "../format/bbolt/page.ts";
 import { bytesText, textBytes } from "../format/bytes.ts";
 import { combineCrc32c, shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
-import { ELEMENT, HAS_BUCKETS, KIND, NOT_CONTIGUOUS, RUN, type Candidates } from "./candidates.ts";
+import { HAS_BUCKETS, NOT_CONTIGUOUS, RUN, type Candidates } from "./candidates.ts";
 import { keyHex } from "./element-key.ts";
+import { ELEMENT, KIND } from "./elements.ts";
 import type { Findings } from "./findings.ts";
 import type { Stretch } from "./kept-bytes.ts";
 import type { Tree } from "./tree.ts";

@@ -8,6 +8,16 @@ import {
   TOMBSTONE_MARK,
 } from "../format/mvcc/revision.ts";
 import type { Budget } from "./budget.ts";
+import {
+  BRANCH_ELEMENT,
+  CREATE,
+  ELEMENT,
+  ELEMENT_KEY,
+  ElementTable,
+  KIND,
+  MAIN,
+  START,
+} from "./elements.ts";
 import { KeptBytes, type Stretch } from "./kept-bytes.ts";
 import { KeyTable, NO_NUMBER } from "./keys.ts";
 import { WordTable } from "./words.ts";
@@ -17,14 +27,14 @@ import { WordTable } from "./words.ts";
  * is known when the stream has ended: so everything is kept in small fixed records.
  */
 export class Candidates {
-  /** One record a page of the file, see PAGE. */
-  readonly pages = new WordTable(2);
+  /** One word a page of the file: 0 when nothing is known, else a run's number + 1, or a fault, see FAULT. */
+  readonly pages = new WordTable(1);
   /** One record a branch or leaf page that could be what its header says, see RUN. */
   readonly runs = new WordTable(6);
   /** One record an element of a leaf run, see ELEMENT. */
-  readonly elements = new WordTable(10);
+  readonly elements = new ElementTable(ELEMENT.WORDS);
   /** One record an element of a branch run, see BRANCH_ELEMENT. */
-  readonly branches = new WordTable(5);
+  readonly branches = new ElementTable(BRANCH_ELEMENT.WORDS);
   /** Rows with a lease: element, lease high, lease low. */
   readonly leased = new WordTable(3);
   readonly keys: KeyTable;
@@ -77,11 +87,9 @@ export class Candidates {
     const key = readable ? this.keys.number(bytes, row.keyAt, row.keyLength) : 0;
     if (key === NO_NUMBER) kind |= KIND.UNREADABLE | KIND.NOT_EXAMINED;
     elements.set(index, ELEMENT.KIND, kind);
-    elements.set(index, ELEMENT.MAIN_HI, mainHi);
-    elements.set(index, ELEMENT.MAIN_LO, mainLo);
+    elements.setNumber(index, MAIN, mainHi, mainLo);
     elements.set(index, ELEMENT.SUB, u32be(bytes, at + 13));
-    elements.set(index, ELEMENT.CREATE_HI, row.createHi);
-    elements.set(index, ELEMENT.CREATE_LO, row.createLo);
+    elements.setNumber(index, CREATE, row.createHi, row.createLo);
     elements.set(index, ELEMENT.VERSION, row.versionLo);
     elements.set(index, ELEMENT.KEY, key === NO_NUMBER ? 0 : key);
     if (row.leaseHi !== 0 || row.leaseLo !== 0) {
@@ -94,7 +102,7 @@ export class Candidates {
 
   /** Records a key that is no row, of a leaf or a branch, and its value. */
   #addOther(
-    table: WordTable,
+    table: ElementTable,
     index: number,
     stretch: Stretch,
     at: number,
@@ -113,8 +121,7 @@ export class Candidates {
     )
       kind |= KIND.VALUE_KEPT;
     table.set(index, ELEMENT_KEY.KIND, kind);
-    table.set(index, ELEMENT_KEY.START_HI, Math.floor(from / 2 ** 32));
-    table.set(index, ELEMENT_KEY.START_LO, from % 2 ** 32);
+    table.setNumber(index, START, Math.floor(from / 2 ** 32), from % 2 ** 32);
     table.set(index, ELEMENT_KEY.KEY_LENGTH, keySize);
   }
 
@@ -135,8 +142,7 @@ export class Candidates {
     }
     const suffix = keySize === TOMBSTONE_BYTES ? bytes[at + REVISION_BYTES]! + 1 : 0;
     branches.set(index, BRANCH_ELEMENT.KIND, KIND.PUT | (suffix << KIND.SUFFIX_SHIFT));
-    branches.set(index, BRANCH_ELEMENT.MAIN_HI, u32be(bytes, at));
-    branches.set(index, BRANCH_ELEMENT.MAIN_LO, u32be(bytes, at + 4));
+    branches.setNumber(index, MAIN, u32be(bytes, at), u32be(bytes, at + 4));
     branches.set(index, BRANCH_ELEMENT.SUB, u32be(bytes, at + 13));
   }
 
@@ -156,10 +162,8 @@ export class Candidates {
     return { bytes: this.#kept.read(start, from + elements.get(index, ELEMENT.SIZE)), start };
   }
 
-  #startOf(table: WordTable, index: number): number {
-    return (
-      table.get(index, ELEMENT_KEY.START_HI) * 2 ** 32 + table.get(index, ELEMENT_KEY.START_LO)
-    );
+  #startOf(table: ElementTable, index: number): number {
+    return table.high(index, START) * 2 ** 32 + table.low(index, START);
   }
 
   /** The lease of every row that has one, by element. */
@@ -169,15 +173,10 @@ export class Candidates {
   }
 }
 
-/** Words of a page's record. */
-export const PAGE = {
-  /** 0 when nothing is known, else a run's number + 1, or FAULT | a reason. */
-  RUN: 0,
-  /** With a fault: what was found. */
-  FOUND: 1,
-} as const;
-
+/** In a page's word: why it cannot be a branch or leaf, and what was found there, as far as it fits. */
 export const FAULT = 0x8000_0000;
+export const FAULT_REASON_SHIFT = 27;
+export const MOST_FOUND = (1 << FAULT_REASON_SHIFT) - 1;
 
 /** Words of a run's record. */
 export const RUN = {
@@ -196,56 +195,6 @@ export const RUN = {
 export const NOT_CONTIGUOUS = 0x100;
 /** A leaf with elements that are buckets. */
 export const HAS_BUCKETS = 0x200;
-
-/** The first words of every element's record, leaf or branch: its key. */
-export const ELEMENT_KEY = {
-  KIND: 0,
-  /** A row's revision. */
-  MAIN_HI: 1,
-  MAIN_LO: 2,
-  SUB: 3,
-  /** What is no row: where in the file its key is. */
-  START_HI: 1,
-  START_LO: 2,
-  KEY_LENGTH: 3,
-} as const;
-
-/** Words of a leaf element's record. */
-export const ELEMENT = {
-  ...ELEMENT_KEY,
-  /** Bytes of key and value. */
-  SIZE: 4,
-  /** CRC of the file up to the element's end (contiguous leaves), or the element's own CRC. */
-  MARK: 5,
-  /** Rows: the user key's number, and what its KeyValue says. */
-  KEY: 6,
-  CREATE_HI: 7,
-  CREATE_LO: 8,
-  VERSION: 9,
-} as const;
-
-export const BRANCH_ELEMENT = { ...ELEMENT_KEY, CHILD: 4 } as const;
-
-/** An element's kind: one of the first four, flags, and from SUFFIX_SHIFT on the 18th key byte + 1. */
-export const KIND = {
-  PUT: 1,
-  TOMBSTONE: 2,
-  OTHER: 3,
-  BUCKET: 4,
-  MASK: 0xf,
-  /** The value is no KeyValue. */
-  UNREADABLE: 0x10,
-  /** mod_revision is not the key's main revision. */
-  OTHER_REVISION: 0x20,
-  /** The version does not fit 32 bits. */
-  WIDE_VERSION: 0x40,
-  /** What is no row: which parts of it were kept. */
-  KEY_KEPT: 0x80,
-  VALUE_KEPT: 0x100,
-  /** A row that there was no room or time for: UNREADABLE as well. */
-  NOT_EXAMINED: 0x200,
-  SUFFIX_SHIFT: 16,
-} as const;
 
 /** Longer values of the small buckets are not looked at. */
 const LONGEST_KEPT = 1 << 20;

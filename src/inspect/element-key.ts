@@ -1,10 +1,10 @@
 import { compareBytes, concatBytes, toHex } from "../format/bytes.ts";
 import { encodeRevision } from "../format/mvcc/revision.ts";
-import { ELEMENT_KEY, KIND, type Candidates } from "./candidates.ts";
-import type { WordTable } from "./words.ts";
+import type { Candidates } from "./candidates.ts";
+import { ELEMENT_KEY, KIND, MAIN, type ElementTable } from "./elements.ts";
 
 /** Whether an element, of a leaf or a branch, has a revision as its key. */
-export function isRow(table: WordTable, index: number): boolean {
+export function isRow(table: ElementTable, index: number): boolean {
   return (table.get(index, ELEMENT_KEY.KIND) & KIND.MASK) <= KIND.TOMBSTONE;
 }
 
@@ -14,17 +14,18 @@ export function isRow(table: WordTable, index: number): boolean {
  */
 export function compareKeys(
   candidates: Candidates,
-  tableA: WordTable,
+  tableA: ElementTable,
   a: number,
-  tableB: WordTable,
+  tableB: ElementTable,
   b: number,
 ): number {
   if (isRow(tableA, a) && isRow(tableB, b)) {
-    for (let word: number = ELEMENT_KEY.MAIN_HI; word <= ELEMENT_KEY.SUB; word++) {
-      const difference = tableA.get(a, word) - tableB.get(b, word);
-      if (difference !== 0) return difference;
-    }
-    return suffixOf(tableA, a) - suffixOf(tableB, b);
+    return (
+      tableA.high(a, MAIN) - tableB.high(b, MAIN) ||
+      tableA.low(a, MAIN) - tableB.low(b, MAIN) ||
+      tableA.get(a, ELEMENT_KEY.SUB) - tableB.get(b, ELEMENT_KEY.SUB) ||
+      suffixOf(tableA, a) - suffixOf(tableB, b)
+    );
   }
   const left = keyBytes(candidates, tableA, a);
   const right = keyBytes(candidates, tableB, b);
@@ -32,11 +33,15 @@ export function compareKeys(
 }
 
 /** A row's 18th key byte + 1; 0 when it has 17. */
-function suffixOf(table: WordTable, index: number): number {
+function suffixOf(table: ElementTable, index: number): number {
   return table.get(index, ELEMENT_KEY.KIND) >>> KIND.SUFFIX_SHIFT;
 }
 
-function keyBytes(candidates: Candidates, table: WordTable, index: number): Uint8Array | undefined {
+function keyBytes(
+  candidates: Candidates,
+  table: ElementTable,
+  index: number,
+): Uint8Array | undefined {
   if (!isRow(table, index)) return candidates.keptKey(index, table);
   const sub = BigInt(table.get(index, ELEMENT_KEY.SUB));
   const put = encodeRevision({ main: mainRevision(table, index), sub });
@@ -45,15 +50,12 @@ function keyBytes(candidates: Candidates, table: WordTable, index: number): Uint
 }
 
 /** For a finding: an element's key in hexadecimal, as far as it is known. */
-export function keyHex(candidates: Candidates, table: WordTable, index: number): string {
+export function keyHex(candidates: Candidates, table: ElementTable, index: number): string {
   const bytes = keyBytes(candidates, table, index);
   return bytes === undefined ? "(not kept)" : toHex(bytes);
 }
 
 /** The main revision of a row, exact. */
-export function mainRevision(table: WordTable, index: number): bigint {
-  return (
-    (BigInt(table.get(index, ELEMENT_KEY.MAIN_HI)) << 32n) |
-    BigInt(table.get(index, ELEMENT_KEY.MAIN_LO))
-  );
+export function mainRevision(table: ElementTable, index: number): bigint {
+  return (BigInt(table.high(index, MAIN)) << 32n) | BigInt(table.low(index, MAIN));
 }

@@ -2,8 +2,9 @@ import { HoldfastError } from "../errors.ts";
 import { textBytes } from "../format/bytes.ts";
 import type { Crc32c } from "../format/crc32c.ts";
 import { appendLeafCrc } from "./buckets.ts";
-import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
+import { RUN, type Candidates } from "./candidates.ts";
 import { isRow } from "./element-key.ts";
+import { ELEMENT, KIND, MAIN } from "./elements.ts";
 import type { History } from "./history.ts";
 import type { HashKV } from "./report.ts";
 
@@ -111,15 +112,12 @@ class RevisionLimit {
   covers(index: number): boolean {
     const { elements } = this.#candidates;
     if ((elements.get(index, ELEMENT.KIND) & KIND.MASK) > KIND.TOMBSTONE) return false;
-    const hi = elements.get(index, ELEMENT.MAIN_HI);
-    return hi < this.#hi || (hi === this.#hi && elements.get(index, ELEMENT.MAIN_LO) <= this.#lo);
+    const hi = elements.high(index, MAIN);
+    return hi < this.#hi || (hi === this.#hi && elements.low(index, MAIN) <= this.#lo);
   }
 
   isAt(index: number): boolean {
     const { elements } = this.#candidates;
-    return (
-      elements.get(index, ELEMENT.MAIN_HI) === this.#hi &&
-      elements.get(index, ELEMENT.MAIN_LO) === this.#lo
-    );
+    return elements.high(index, MAIN) === this.#hi && elements.low(index, MAIN) === this.#lo;
   }
 }

@@ -2,11 +2,12 @@ import { decodeRevision } from "../format/mvcc/revision.ts";
 import { toHex } from "../format/bytes.ts";
 import { int64 } from "../format/mvcc/key-value.ts";
 import { isBucket } from "./buckets.ts";
-import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
+import { RUN, type Candidates } from "./candidates.ts";
 import type { Contents } from "./contents.ts";
 import type { FindingCode } from "./finding-codes.ts";
 import type { Findings } from "./findings.ts";
 import { mainRevision } from "./element-key.ts";
+import { CREATE, ELEMENT, KIND, MAIN } from "./elements.ts";
 
 /** What the rows of the key bucket add up to. */
 export interface History {
@@ -84,8 +85,8 @@ class HistoryReader {
   #readRow(index: number, kind: number): void {
     const { elements } = this.#candidates;
     this.#rows++;
-    const hi = elements.get(index, ELEMENT.MAIN_HI);
-    const lo = elements.get(index, ELEMENT.MAIN_LO);
+    const hi = elements.high(index, MAIN);
+    const lo = elements.low(index, MAIN);
     const isPut = (kind & KIND.MASK) === KIND.PUT;
     if (!isPut) this.#tombstones++;
     this.#checkSequence(index, hi, lo);
@@ -143,16 +144,16 @@ class HistoryReader {
     if (elements.get(index, ELEMENT.SIZE) === 17) return; // what a revision bump leaves: an empty value
     if ((kind & KIND.OTHER_REVISION) !== 0)
       this.#warn("row-revision", index, "its value names another revision than its key");
-    const hi = elements.get(index, ELEMENT.MAIN_HI);
-    const lo = elements.get(index, ELEMENT.MAIN_LO);
+    const hi = elements.high(index, MAIN);
+    const lo = elements.low(index, MAIN);
     if ((kind & KIND.WIDE_VERSION) !== 0 || !this.#isAfterCompaction(hi, lo)) return;
     const version = elements.get(index, ELEMENT.VERSION);
-    const createHi = elements.get(index, ELEMENT.CREATE_HI);
-    const createLo = elements.get(index, ELEMENT.CREATE_LO);
+    const createHi = elements.high(index, CREATE);
+    const createLo = elements.low(index, CREATE);
     const isSound = wasLive
       ? version === elements.get(previous, ELEMENT.VERSION) + 1 &&
-        createHi === elements.get(previous, ELEMENT.CREATE_HI) &&
-        createLo === elements.get(previous, ELEMENT.CREATE_LO)
+        createHi === elements.high(previous, CREATE) &&
+        createLo === elements.low(previous, CREATE)
       : version === 1 && createHi === hi && createLo === lo;
     if (!isSound)
       this.#warn(

@@ -21,13 +21,14 @@ import { shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
 import { Budget } from "./budget.ts";
 import {
   Candidates,
-  ELEMENT,
   FAULT,
+  FAULT_REASON_SHIFT,
   HAS_BUCKETS,
+  MOST_FOUND,
   NOT_CONTIGUOUS,
-  PAGE,
   RUN,
 } from "./candidates.ts";
+import { ELEMENT } from "./elements.ts";
 import type { Stretch } from "./kept-bytes.ts";
 import { reach, RunningCrc } from "./running-crc.ts";
 
@@ -179,8 +180,8 @@ export class Scan {
   }
 
   #fault(page: number, reason: number, found: number): void {
-    this.candidates.pages.set(page, PAGE.RUN, FAULT | reason);
-    this.candidates.pages.set(page, PAGE.FOUND, Math.min(found, 0xffff_ffff));
+    const fault = FAULT | (reason << FAULT_REASON_SHIFT) | Math.min(found, MOST_FOUND);
+    this.candidates.pages.set(page, 0, fault);
   }
 
   #readHeader(page: number, start: number): void {
@@ -228,7 +229,7 @@ export class Scan {
 
   /** From now on the page is a candidate: all of its elements were read and fit. */
   #complete(page: number, run: number): void {
-    this.candidates.pages.set(page, PAGE.RUN, run + 1);
+    this.candidates.pages.set(page, 0, run + 1);
   }
 
   /** Calls `resume` while the page that holds byte `end - 1` is read: now, or later. */

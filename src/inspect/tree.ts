@@ -1,6 +1,14 @@
 import { BRANCH, FREELIST } from "../format/bbolt/page.ts";
 import type { Meta } from "../format/bbolt/meta.ts";
-import { BRANCH_ELEMENT, FAULT, NOT_CONTIGUOUS, PAGE, RUN, type Candidates } from "./candidates.ts";
+import {
+  FAULT,
+  FAULT_REASON_SHIFT,
+  MOST_FOUND,
+  NOT_CONTIGUOUS,
+  RUN,
+  type Candidates,
+} from "./candidates.ts";
+import { BRANCH_ELEMENT } from "./elements.ts";
 import type { FindingCode } from "./finding-codes.ts";
 import type { Findings } from "./findings.ts";
 import { compareKeys, keyHex } from "./element-key.ts";
@@ -88,7 +96,7 @@ export class Tree {
 
   #enter(page: number, parent: number, bucket: string, wanted = 0): number | undefined {
     const problem = this.#problemOf(page, wanted);
-    if (problem === undefined) return this.#candidates.pages.get(page, PAGE.RUN) - 1;
+    if (problem === undefined) return this.#candidates.pages.get(page, 0) - 1;
     const from = parent === NONE ? "" : ` (referenced by page ${parent})`;
     const where = { ...this.#where(page), ...(bucket === "" ? {} : { bucket }) };
     this.#findings.add(problem.code, where, `page ${page}${from}: ${problem.text}`);
@@ -101,7 +109,7 @@ export class Tree {
       return { code: "page-out-of-bounds", text: `wanted 2 to ${this.#meta.pages - 1}` };
     if (page >= this.pagesRead)
       return { code: "page-missing", text: "it is behind the end of the file" };
-    const state = this.#candidates.pages.get(page, PAGE.RUN);
+    const state = this.#candidates.pages.get(page, 0);
     if (state === 0 || state >= FAULT) return { code: "page-invalid", text: this.#faultText(page) };
     const kind = this.#candidates.runs.get(state - 1, RUN.KIND) & 0xff;
     if ((kind === FREELIST) !== (wanted === FREELIST))
@@ -130,10 +138,11 @@ export class Tree {
   }
 
   #faultText(page: number): string {
-    const found = this.#candidates.pages.get(page, PAGE.FOUND);
-    switch (this.#candidates.pages.get(page, PAGE.RUN) & ~FAULT) {
+    const fault = this.#candidates.pages.get(page, 0);
+    const found = fault & MOST_FOUND;
+    switch ((fault & ~FAULT) >>> FAULT_REASON_SHIFT) {
       case REASON.ID:
-        return `its header says page ${found === 0xffff_ffff ? "4294967295 or more" : found}`;
+        return `its header says page ${found}${found === MOST_FOUND ? " or more" : ""}`;
       case REASON.FLAGS:
         return `found flags 0x${found.toString(16)}, wanted 0x1 (branch) or 0x2 (leaf)`;
       case REASON.OVERFLOW:

@@ -1,4 +1,5 @@
-import { ELEMENT, KIND, RUN, type Candidates } from "./candidates.ts";
+import { RUN, type Candidates } from "./candidates.ts";
+import { ELEMENT, KIND } from "./elements.ts";
 import type { History } from "./history.ts";
 import type { KeyTable } from "./keys.ts";
 import type { LargeObject, RevisedKey, Usage } from "./report.ts";

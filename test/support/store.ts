@@ -37,12 +37,11 @@ export interface Store {
   compact(at: bigint): Store;
 }
 
-/** An empty store. */
-export function emptyStore(): Store {
+/** An empty store; with a past that was compacted and is gone, where `head` is not 1. */
+export function emptyStore(head = 1n): Store {
   const live = new Map<string, { create: bigint; version: bigint }>();
   let rows: Entry[] = [];
-  let head = 1n;
-  let compacted = -1n;
+  let compacted = head === 1n ? -1n : head;
 
   const rowOf = (change: Change, revision: Revision): Entry | undefined => {
     const key = bytesOf("put" in change ? change.put : change.remove);
