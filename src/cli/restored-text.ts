@@ -105,12 +105,12 @@ export function restoredDocument({ found, plan, restored }: Result): object {
     dataDirs: [restored.place, ...restored.otherPlaces].map(({ dataDir, walDir, aside }, at) => {
       return { member: plan.places[at]!.name, dataDir, walDir, aside };
     }),
-    proven: hashDocument(restored.report.hashKV),
+    proven: hashDocument(manifest.hashKV),
     predicted: hashDocument(writtenOf(restored).hashKV),
     elsewhere: plan.elsewhere,
   };
 }
 
-function hashDocument({ hash, revision, compactRevision }: HashKV): object {
+function hashDocument({ hash, revision, compactRevision }: HashKV | Manifest["hashKV"]): object {
   return { hash, revision: String(revision), compactRevision: String(compactRevision) };
 }

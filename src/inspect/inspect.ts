@@ -3,7 +3,7 @@ import { META, pageFlags, pageId } from "../format/bbolt/page.ts";
 import { fastCrc32c } from "../io/crc32c.ts";
 import { unlessAborted } from "../io/patience.ts";
 import { randomUint32 } from "../io/random.ts";
-import { createSha256, type Sha256 } from "../io/sha256.ts";
+import { createSha256, noSha256, type Sha256 } from "../io/sha256.ts";
 import type { ByteSource, Sink } from "../io/source.ts";
 import { HoldfastError } from "../errors.ts";
 import { Findings } from "./findings.ts";
@@ -17,6 +17,8 @@ export interface InspectOptions {
   readonly sink?: Sink;
   /** A missing trailer is an error, not a warning. */
   readonly requireTrailer?: boolean;
+  /** Bytes that have no trailer, and whose digest nobody wants to know: the report's SHA-256 is "" then. */
+  readonly withoutDigest?: true;
   readonly signal?: AbortSignal;
   /** Called now and then with the bytes read so far. */
   readonly progress?: (bytes: number) => void;
@@ -33,7 +35,7 @@ export async function inspectStream(
   source: ByteSource,
   options: InspectOptions = {},
 ): Promise<Inspection> {
-  await using sha256 = createSha256(source.sizeHint);
+  await using sha256 = options.withoutDigest ? noSha256() : createSha256(source.sizeHint);
   const pass = new Pass(sha256, options);
   for await (const piece of readPieces(source, options.signal)) await pass.read(piece);
   return await pass.conclude();

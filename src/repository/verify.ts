@@ -12,7 +12,6 @@ import type { Waiting } from "../store/store.ts";
 import { isItsOwnProblem, type Loaded, type LoadedBackup } from "./catalog.ts";
 import { readContents } from "./contents.ts";
 import { recordEvidence, type Depth } from "./evidence.ts";
-import { snapshotFacts } from "./facts.ts";
 import type { Manifest, ManifestObject } from "./manifest.ts";
 import type { Repository } from "./repository.ts";
 import { storedBytes } from "./stored.ts";
@@ -206,15 +205,14 @@ async function requireOpened(
 
 /** Throws "backup-damaged" where the snapshot is another than the manifest says, "snapshot-damaged" for new errors in it. */
 export function requireFacts(manifest: Manifest, report: Report): void {
-  const facts = snapshotFacts(report);
   const said = [
-    ["bytes", facts.snapshot.size, manifest.snapshot.size],
-    ["SHA-256", facts.snapshot.sha256, manifest.snapshot.sha256],
-    ["revision", facts.revision, manifest.revision],
-    ["compacted revision", facts.compactedRevision, manifest.compactedRevision],
-    ["HASH", facts.statusHash, manifest.statusHash],
-    ["HashKV", facts.hashKV.hash, manifest.hashKV.hash],
-    ["number of keys", facts.contents.liveKeys, manifest.contents.liveKeys],
+    ["bytes", report.bytes, manifest.snapshot.size],
+    ["SHA-256", report.sha256, manifest.snapshot.sha256],
+    ["revision", String(report.revision), manifest.revision],
+    ["compacted revision", String(report.compactRevision), manifest.compactedRevision],
+    ["HASH", report.status.hash, manifest.statusHash],
+    ["HashKV", report.hashKV.hash, manifest.hashKV.hash],
+    ["number of keys", report.liveKeys, manifest.contents.liveKeys],
   ] as const;
   for (const [what, found, wanted] of said)
     if (found !== wanted)

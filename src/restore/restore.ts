@@ -61,7 +61,7 @@ export interface Restored {
   /** Of the others, in order. */
   readonly otherPlaces: readonly DataDirPlan[];
   /** Of the snapshot as it came. */
-  readonly report: Report;
+  readonly report: Remains;
   /** That the cluster will begin with. */
   readonly revision: bigint;
   /** Of the database as it was read back. */
@@ -69,6 +69,9 @@ export interface Restored {
   /** Whether every data dir belongs to whom its plan says. */
   readonly isOwned: boolean;
 }
+
+/** What is kept of an inspection: the whole report holds on to its tables, tens of bytes for every row. */
+export type Remains = Pick<Report, "findings" | "liveKeys" | "members">;
 
 interface Hooks {
   readonly signal: AbortSignal;
@@ -142,7 +145,7 @@ async function writeBackend(
   const { readBack, acceptFindings } = request;
   if (!readBack) return { ...written, written: undefined };
   await using source = await fileSource(path);
-  const { report } = await inspectStream(source, { signal: hooks.signal });
+  const { report } = await inspectStream(source, { signal: hooks.signal, withoutDigest: true });
   refuseDamaged(report, acceptFindings);
   return { ...written, written: report };
 }
@@ -164,7 +167,11 @@ async function receive(
   const edits = planEdits(database, { ...request, members });
   if (request.rewrite) await writeAnew(path, rewriteDatabase(database, edits), file, hooks);
   else await patch(file, patchDatabase(file.readAt, report.dbSize, edits));
-  return { report, revision: edits.raisedTo ?? report.revision };
+  const { findings, liveKeys, revision } = report;
+  return {
+    report: { findings, liveKeys, members: report.members },
+    revision: edits.raisedTo ?? revision,
+  };
 }
 
 async function patch(
