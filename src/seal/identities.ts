@@ -90,7 +90,7 @@ async function openFile(file: KeyFile, sealed: Uint8Array, ask: AskPassphrase): 
   const parts: Uint8Array[] = [];
   try {
     const inlet = openInlet(once(sealed));
-    for await (const part of openAge(inlet, [passphrase])) parts.push(part);
+    for await (const part of openAge(inlet, [passphrase])) parts.push(part.slice());
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === CODE) throw error;
     throw unusableKey(CODE, file, error.message);

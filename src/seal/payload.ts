@@ -13,29 +13,29 @@ export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {
   return deriveKey(fileKey, nonce, "payload");
 }
 
-/** All chunks, in pieces of about 1 MiB. The key is zeroed at the end. */
+/** All chunks, in pieces of about 1 MiB, each valid until the next is asked for. The key is zeroed at the end. */
 export async function* sealPayload(
   input: AsyncIterable<Uint8Array>,
   key: Uint8Array,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const sealed = new Uint8Array(CHUNKS_AT_ONCE * SEALED_CHUNK_BYTES);
   let index = 0;
   try {
     for await (const { bytes, last } of regroup(input, CHUNKS_AT_ONCE * CHUNK_BYTES)) {
       const count = chunkCount(bytes.length, CHUNK_BYTES);
-      const sealed = Buffer.allocUnsafe(bytes.length + count * TAG_BYTES);
       for (let chunk = 0; chunk < count; chunk++) {
         const plain = bytes.subarray(chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES);
         const nonce = chunkNonce(index++, last && chunk === count - 1);
         sealChunk(plain, key, nonce, sealed.subarray(chunk * SEALED_CHUNK_BYTES));
       }
-      yield sealed;
+      yield sealed.subarray(0, bytes.length + count * TAG_BYTES);
     }
   } finally {
     key.fill(0);
   }
 }
 
-function sealChunk(plain: Uint8Array, key: Uint8Array, nonce: Uint8Array, into: Buffer): void {
+function sealChunk(plain: Uint8Array, key: Uint8Array, nonce: Uint8Array, into: Uint8Array): void {
   const cipher = createCipheriv(ALGORITHM, key, nonce, TAG);
   into.set(cipher.update(plain));
   cipher.final();
@@ -43,18 +43,19 @@ function sealChunk(plain: Uint8Array, key: Uint8Array, nonce: Uint8Array, into: 
 }
 
 /**
- * The plain bytes of all chunks, in pieces of about 1 MiB, none before its chunks are authenticated. Throws
- * "sealed-damaged" for a chunk that is not, or a payload that is cut short anywhere. The key is zeroed at the end.
+ * The plain bytes of all chunks, in pieces of about 1 MiB, each valid until the next is asked for, none before its chunks
+ * are authenticated. Throws "sealed-damaged" for a chunk that is not, or a payload that is cut short anywhere. The key is
+ * zeroed at the end.
  */
 export async function* openPayload(
   input: AsyncIterable<Uint8Array>,
   key: Uint8Array,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const plain = new Uint8Array(CHUNKS_AT_ONCE * CHUNK_BYTES);
   let index = 0;
   try {
     for await (const { bytes, last } of regroup(input, CHUNKS_AT_ONCE * SEALED_CHUNK_BYTES)) {
       const count = chunkCount(bytes.length, SEALED_CHUNK_BYTES);
-      const plain = Buffer.allocUnsafe(count * CHUNK_BYTES);
       let filled = 0;
       for (let chunk = 0; chunk < count; chunk++) {
         const start = chunk * SEALED_CHUNK_BYTES;
