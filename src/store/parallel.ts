@@ -1,5 +1,4 @@
 /** A store whose large objects are read in several ranges at once: one connection to a far service is slow. */
-import { concatBytes } from "../format/bytes.ts";
 import { StoreFailure } from "./failure.ts";
 import type { GetOptions, Store } from "./store.ts";
 
@@ -53,13 +52,14 @@ async function collect(
   key: string,
   range: Required<GetOptions>,
 ): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+  const bytes = new Uint8Array(range.length);
   let length = 0;
   for await (const piece of store.get(key, range)) {
-    pieces.push(piece.slice());
+    bytes.set(piece.subarray(0, range.length - length), length);
     length += piece.length;
+    if (length > range.length) break;
   }
-  if (length === range.length) return concatBytes(pieces);
+  if (length === range.length) return bytes;
   throw new StoreFailure(
     "store-wrong-answer",
     `cannot read "${key}": ${length} bytes came from ${range.offset} on, wanted ${range.length}`,
