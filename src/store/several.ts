@@ -54,6 +54,9 @@ export async function putToSeveral(
   body: AsyncIterable<Uint8Array>,
   options: SeveralOptions,
 ): Promise<readonly Landing[]> {
+  const [first] = stores;
+  if (first !== undefined && stores.length === 1 && options.required <= 1)
+    return [await putToOne(first, key, body, options)];
   const tee = createTee(stores.length);
   const runners = stores.map((store, n) => startPut(store, key, tee.branches[n]!, options));
   try {
@@ -69,18 +72,34 @@ export async function putToSeveral(
   return landings;
 }
 
+/** Nobody waits for anybody: nothing has to be kept. */
+async function putToOne(
+  store: Store,
+  key: string,
+  body: AsyncIterable<Uint8Array>,
+  options: SeveralOptions,
+): Promise<Landing> {
+  const info = await store.put(key, abortable(body, options.signal), putOptions(options));
+  return { store, info, failure: undefined };
+}
+
+function putOptions({ signal, ifAbsent, sizeHint }: PutOptions): PutOptions {
+  return {
+    signal,
+    ...(ifAbsent !== undefined && { ifAbsent }),
+    ...(sizeHint !== undefined && { sizeHint }),
+  };
+}
+
 function startPut(
   store: Store,
   key: string,
   branch: Branch,
-  { signal, log, ifAbsent, sizeHint }: SeveralOptions,
+  { log, signal, ...options }: SeveralOptions,
 ): Runner {
   const stop = new AbortController();
-  const put = store.put(key, branch.pieces, {
-    signal: AbortSignal.any([signal, stop.signal]),
-    ...(ifAbsent !== undefined && { ifAbsent }),
-    ...(sizeHint !== undefined && { sizeHint }),
-  });
+  const stopped = AbortSignal.any([signal, stop.signal]);
+  const put = store.put(key, branch.pieces, putOptions({ ...options, signal: stopped }));
   const landing = put.then(
     (info): Landing => ({ store, info, failure: undefined }),
     (failure: unknown): Landing => {
