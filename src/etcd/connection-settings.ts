@@ -26,8 +26,8 @@ export interface KeepAlive {
   readonly timeoutMs: number;
 }
 
-/** Enough for 1 GB/s at 16 ms, or 500 MB/s at 30 ms, between here and the server. */
-export const FLOW_CONTROL_WINDOW = 16 << 20;
+/** Enough for 500 MB/s at 16 ms, or 100 MB/s at 80 ms, between here and the server. It fills when we are the slower. */
+export const FLOW_CONTROL_WINDOW = 8 << 20;
 
 /** The same for the gRPC library. */
 export function channelOptions({ keepAlive }: ConnectionSettings): ChannelOptions {
