@@ -47,7 +47,7 @@ export const ELEMENT_KEY = {
 /** A row's main revision. */
 export const MAIN: NumberField = { word: 1, flag: 0x400 };
 /** What is no row: where in the file its key is. */
-export const START = MAIN;
+export const START: NumberField = { ...MAIN };
 
 /** Further words of a leaf element's record. */
 export const ELEMENT = {

@@ -1,7 +1,7 @@
 import { fileHolder, type FileHolder } from "../io/file-holder.ts";
 import { fileSource } from "../io/source.ts";
 import { inspectStream, type InspectOptions } from "./inspect.ts";
-import type { Inspection } from "./report.ts";
+import type { Inspection, Report } from "./report.ts";
 
 /**
  * Inspects a file, or standard input for "-". A file without trailer may be the database of a running server: who
@@ -23,12 +23,21 @@ export async function lookForHolder(inspection: Inspection, path: string): Promi
 function withHolder(inspection: Inspection, holder: FileHolder): Inspection {
   const { report } = inspection;
   if (holder.state !== "held")
-    return { ...inspection, report: { ...report, holder: holder.state } };
+    return { ...inspection, report: amended(report, { holder: holder.state }) };
   const name = `${holder.command} (process ${holder.pid})`;
   const message = `the file is held by ${name}: it may change while it is read, and lacks what is only in the write-ahead log`;
   const finding = { code: "file-in-use", severity: "warning", where: {}, message } as const;
   return {
     ...inspection,
-    report: { ...report, holder: name, findings: [...report.findings, finding] },
+    report: amended(report, { holder: name, findings: [...report.findings, finding] }),
   };
+}
+
+/** What is added up only when it is asked for stays so: a spread would ask for all of it. */
+function amended(report: Report, more: Partial<Report>): Report {
+  const fields = Object.getOwnPropertyDescriptors(report);
+  return Object.defineProperties(
+    {},
+    { ...fields, ...Object.getOwnPropertyDescriptors(more) },
+  ) as Report;
 }

@@ -75,7 +75,10 @@ export async function planDataDir(request: DataDirRequest): Promise<DataDirPlan>
     owner: names === undefined ? undefined : await ownerOf(dataDir, isOccupied),
     aside: [...walMove, ...moves],
     isGiven: keepAside !== undefined,
-    leftovers: await leftoversOf(dataDir, stageIn),
+    leftovers: [
+      ...(await leftoversOf(dataDir, stageIn)),
+      ...(contains(dataDir, walDir) ? [] : await leftoversOf(walDir, dirname(walDir))),
+    ],
   };
 }
 
@@ -88,10 +91,11 @@ function hiddenPrefix(path: string): string {
   return `.${basename(path).slice(0, 48)}.holdfast-`;
 }
 
-async function leftoversOf(dataDir: string, folder: string): Promise<string[]> {
-  const names = (await listDirectory(await nearest(folder))) ?? [];
+/** Of the folder; none where it cannot be listed, which is no reason not to restore. */
+async function leftoversOf(path: string, folder: string): Promise<string[]> {
+  const names = (await listDirectory(folder).catch(() => undefined)) ?? [];
   return names
-    .filter((name) => name.startsWith(hiddenPrefix(dataDir)))
+    .filter((name) => name.startsWith(hiddenPrefix(path)))
     .map((name) => join(folder, name));
 }
 

@@ -318,6 +318,14 @@ test("what a killed restore left is named, and is not in the way", async () => {
   assert.deepEqual(await tree(killed.snapDir), ["db"]);
 });
 
+test("the WAL dir of its own that a killed restore left is named as well", async () => {
+  const [dataDir, walDir] = [join(root, "d"), join(root, "disk", "wal")];
+  const killed = await stageDataDir(await planDataDir({ dataDir, walDir }));
+  await fill(killed);
+  const { leftovers } = await planDataDir({ dataDir, walDir });
+  assert.deepEqual(leftovers, [killed.snapDir.slice(0, -"/member/snap".length), killed.walDir]);
+});
+
 test("in a mount point as well", async (t) => {
   const dataDir = join(root, "d");
   await mkdir(dataDir);
