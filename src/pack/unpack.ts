@@ -6,9 +6,9 @@ import { HoldfastError } from "../errors.ts";
 import { decompressionFailure } from "./failure.ts";
 
 /** Larger pieces are decompressed faster than small ones, up to about here. */
-const CHUNK_BYTES = 1 << 20;
+const CHUNK_BYTES = 512 << 10;
 /** How far decompression may run ahead of who takes the bytes. */
-const AHEAD_BYTES = 4 << 20;
+const AHEAD_BYTES = 2 << 20;
 const DECODER = { chunkSize: CHUNK_BYTES, readableHighWaterMark: AHEAD_BYTES };
 
 export interface UnpackOptions {
