@@ -173,10 +173,20 @@ export class Candidates {
   }
 }
 
-/** In a page's word: why it cannot be a branch or leaf, and what was found there, as far as it fits. */
+/** In a page's word: it cannot be a branch or leaf; behind it why, and what was found there. */
 export const FAULT = 0x8000_0000;
-export const FAULT_REASON_SHIFT = 27;
-export const MOST_FOUND = (1 << FAULT_REASON_SHIFT) - 1;
+/** What was found is kept as far as it fits: this, or more. */
+export const MOST_FOUND = 0x7ff_ffff;
+const REASON_SHIFT = 27;
+
+/** A page's word for a fault. @param reason below 16 */
+export function encodeFault(reason: number, found: number): number {
+  return FAULT | (reason << REASON_SHIFT) | Math.min(found, MOST_FOUND);
+}
+
+export function decodeFault(word: number): { reason: number; found: number } {
+  return { reason: (word & ~FAULT) >>> REASON_SHIFT, found: word & MOST_FOUND };
+}
 
 /** Words of a run's record. */
 export const RUN = {

@@ -19,15 +19,7 @@ import type { Meta } from "../format/bbolt/meta.ts";
 import { u32le } from "../format/bytes.ts";
 import { shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
 import { Budget } from "./budget.ts";
-import {
-  Candidates,
-  FAULT,
-  FAULT_REASON_SHIFT,
-  HAS_BUCKETS,
-  MOST_FOUND,
-  NOT_CONTIGUOUS,
-  RUN,
-} from "./candidates.ts";
+import { Candidates, encodeFault, HAS_BUCKETS, NOT_CONTIGUOUS, RUN } from "./candidates.ts";
 import { ELEMENT } from "./elements.ts";
 import type { Stretch } from "./kept-bytes.ts";
 import { reach, RunningCrc } from "./running-crc.ts";
@@ -180,8 +172,7 @@ export class Scan {
   }
 
   #fault(page: number, reason: number, found: number): void {
-    const fault = FAULT | (reason << FAULT_REASON_SHIFT) | Math.min(found, MOST_FOUND);
-    this.candidates.pages.set(page, 0, fault);
+    this.candidates.pages.set(page, 0, encodeFault(reason, found));
   }
 
   #readHeader(page: number, start: number): void {

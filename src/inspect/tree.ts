@@ -1,8 +1,8 @@
 import { BRANCH, FREELIST } from "../format/bbolt/page.ts";
 import type { Meta } from "../format/bbolt/meta.ts";
 import {
+  decodeFault,
   FAULT,
-  FAULT_REASON_SHIFT,
   MOST_FOUND,
   NOT_CONTIGUOUS,
   RUN,
@@ -138,9 +138,8 @@ export class Tree {
   }
 
   #faultText(page: number): string {
-    const fault = this.#candidates.pages.get(page, 0);
-    const found = fault & MOST_FOUND;
-    switch ((fault & ~FAULT) >>> FAULT_REASON_SHIFT) {
+    const { reason, found } = decodeFault(this.#candidates.pages.get(page, 0));
+    switch (reason) {
       case REASON.ID:
         return `its header says page ${found}${found === MOST_FOUND ? " or more" : ""}`;
       case REASON.FLAGS:
