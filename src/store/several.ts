@@ -79,16 +79,8 @@ async function putToOne(
   body: AsyncIterable<Uint8Array>,
   options: SeveralOptions,
 ): Promise<Landing> {
-  const info = await store.put(key, abortable(body, options.signal), putOptions(options));
+  const info = await store.put(key, abortable(body, options.signal), options);
   return { store, info, failure: undefined };
-}
-
-function putOptions({ signal, ifAbsent, sizeHint }: PutOptions): PutOptions {
-  return {
-    signal,
-    ...(ifAbsent !== undefined && { ifAbsent }),
-    ...(sizeHint !== undefined && { sizeHint }),
-  };
 }
 
 function startPut(
@@ -99,7 +91,7 @@ function startPut(
 ): Runner {
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
-  const put = store.put(key, branch.pieces, putOptions({ ...options, signal: stopped }));
+  const put = store.put(key, branch.pieces, { ...options, signal: stopped });
   const landing = put.then(
     (info): Landing => ({ store, info, failure: undefined }),
     (failure: unknown): Landing => {
