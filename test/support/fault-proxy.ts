@@ -123,9 +123,7 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
       return active;
     },
     heal: () => void rules.splice(0),
-    async [Symbol.asyncDispose]() {
-      await shut();
-    },
+    [Symbol.asyncDispose]: shut,
   };
 }
 

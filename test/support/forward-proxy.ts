@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import { shutter } from "./shutting.ts";
 
 /** What was asked of it. */
 export interface Passage {
@@ -31,11 +31,6 @@ export async function forwardProxy(
   allows: (passage: Passage) => boolean = () => true,
 ): Promise<ForwardProxy> {
   const passages: Passage[] = [];
-  const open = new Set<Socket | Duplex>();
-  const keep = (socket: Socket | Duplex): void => {
-    open.add(socket);
-    socket.on("error", () => {}).on("close", () => open.delete(socket));
-  };
   const note = ({ method = "", headers }: IncomingMessage, host: string): boolean => {
     const passage = { method, host, authorization: headers["proxy-authorization"] };
     passages.push(passage);
@@ -46,7 +41,8 @@ export async function forwardProxy(
     if (note(request, url.host)) pass(request, response, url, portOf(url.hostname));
     else response.writeHead(407).end();
   });
-  server.on("connection", keep);
+  const shut = shutter(server);
+  server.on("connection", mayBreak);
   server.on("connect", (request, client) => {
     if (!note(request, request.url!))
       return void client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
@@ -55,7 +51,7 @@ export async function forwardProxy(
       client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
       client.pipe(upstream).pipe(client);
     });
-    keep(upstream);
+    mayBreak(upstream);
     upstream.on("close", () => client.destroy());
     client.on("close", () => upstream.destroy());
   });
@@ -64,11 +60,12 @@ export async function forwardProxy(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     passages,
-    async [Symbol.asyncDispose]() {
-      for (const socket of open) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    [Symbol.asyncDispose]: shut,
   };
+}
+
+function mayBreak(socket: Socket): void {
+  socket.on("error", () => {});
 }
 
 function pass(request: IncomingMessage, response: ServerResponse, url: URL, port: number): void {

@@ -1,5 +1,6 @@
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { Transform } from "node:stream";
+import { shutter } from "./shutting.ts";
 
 export interface TamperingProxy extends AsyncDisposable {
   readonly url: string;
@@ -15,30 +16,23 @@ export async function tamperingProxy(
   to: string,
 ): Promise<TamperingProxy> {
   const { hostname, port } = new URL(memberURL);
-  const open = new Set<Socket>();
   const server = createServer((downstream) => {
     const upstream = connect(Number(port), hostname);
     for (const [one, other] of [
       [upstream, downstream],
       [downstream, upstream],
     ] as const) {
-      open.add(one);
       one.on("error", () => {});
-      one.on("close", () => {
-        open.delete(one);
-        other.destroy();
-      });
+      one.on("close", () => other.destroy());
     }
     downstream.pipe(upstream);
     upstream.pipe(replacing(from, to)).pipe(downstream);
   });
+  const shut = shutter(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      for (const socket of open) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    [Symbol.asyncDispose]: shut,
   };
 }
 
