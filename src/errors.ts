@@ -47,6 +47,12 @@ export const ERRORS = {
     remedy:
       "Take another snapshot, or use an older one. On a bad day a single finding can be passed with --accept-finding CODE.",
   },
+  "written-wrong": {
+    exit: 10,
+    meaning: "The database that a restore wrote does not read back as it was written.",
+    remedy:
+      "The disk or the memory of the machine is failing: look at the kernel's log, and restore on another machine. The data dir was not published.",
+  },
   "malformed-message": {
     exit: 10,
     meaning: "A record inside a file or an answer does not follow its format.",

@@ -1,13 +1,12 @@
-import { decodeMeta, readMeta, type Meta } from "../format/bbolt/meta.ts";
-import { META, pageFlags, pageId } from "../format/bbolt/page.ts";
+import type { Meta } from "../format/bbolt/meta.ts";
 import { fastCrc32c } from "../io/crc32c.ts";
 import { unlessAborted } from "../io/patience.ts";
 import { randomUint32 } from "../io/random.ts";
 import { createSha256, noSha256, type Sha256 } from "../io/sha256.ts";
 import type { ByteSource, Sink } from "../io/source.ts";
-import { HoldfastError } from "../errors.ts";
 import { Findings } from "./findings.ts";
 import { concludeReport, emptyReport, type Ending } from "./conclude.ts";
+import { readMetas } from "./metas.ts";
 import type { Inspection } from "./report.ts";
 import { Scan } from "./scan.ts";
 import { readPieces, type Piece } from "./windows.ts";
@@ -35,10 +34,18 @@ export async function inspectStream(
   source: ByteSource,
   options: InspectOptions = {},
 ): Promise<Inspection> {
+  return (await scanStream(source, options)).inspection;
+}
+
+/** As `inspectStream`, with the scan, which can go on; undefined where there is no database at all. */
+export async function scanStream(
+  source: ByteSource,
+  options: InspectOptions,
+): Promise<{ inspection: Inspection; scan: Scan | undefined }> {
   await using sha256 = options.withoutDigest ? noSha256() : createSha256(source.sizeHint);
   const pass = new Pass(sha256, options);
   for await (const piece of readPieces(source, options.signal)) await pass.read(piece);
-  return await pass.conclude();
+  return { inspection: await pass.conclude(), scan: pass.scan };
 }
 
 /** One pass: every piece is hashed and written while it is being scanned. */
@@ -47,8 +54,8 @@ class Pass {
   readonly #options: InspectOptions;
   readonly #findings = new Findings();
   readonly #trailer = new Uint8Array(TRAILER_BYTES);
+  scan: Scan | undefined;
   #meta: Meta | undefined;
-  #scan: Scan | undefined;
   #pagesRead = 0;
   #bytes = 0;
   #carry: Uint8Array = new Uint8Array(0);
@@ -77,52 +84,25 @@ class Pass {
   }
 
   #begin(bytes: Uint8Array): void {
-    try {
-      this.#meta = readMeta(
-        (offset, length) => bytes.subarray(offset, offset + length),
-        bytes.length,
-      );
-    } catch (cause) {
-      if (!(cause instanceof HoldfastError)) throw cause;
-      this.#findings.add("meta-invalid", { page: 0, offset: 0 }, cause.message);
-      return;
-    }
-    this.#scan = new Scan(this.#meta, fastCrc32c, randomUint32());
-    for (const page of [0, 1]) this.#noteMeta(bytes, page, this.#meta.pageSize);
-  }
-
-  /**
-   * One meta is enough to open the file; the other may be stale or torn where a server was writing. The page's header is
-   * of no use to anybody, but etcdutl's status stops at a wrong one.
-   */
-  #noteMeta(bytes: Uint8Array, page: number, pageSize: number): void {
-    const offset = page * pageSize;
-    const meta = decodeMeta(bytes, offset);
-    const where = { page, offset };
-    if (typeof meta === "string") {
-      const text = `meta page ${page} is not valid, the other is used: ${meta}`;
-      this.#findings.add("meta-torn", where, text);
-    } else if (pageId(bytes, offset) !== page || pageFlags(bytes, offset) !== META) {
-      const text = `the header of meta page ${page} is not that of a meta page`;
-      this.#findings.add("meta-header", where, text);
-    }
+    this.#meta = readMetas(bytes, this.#findings);
+    if (this.#meta !== undefined) this.scan = new Scan(this.#meta, fastCrc32c, randomUint32());
   }
 
   #readPages(piece: Piece): Uint8Array {
-    if (this.#scan === undefined) return new Uint8Array(0);
+    if (this.scan === undefined) return new Uint8Array(0);
     const window = piece.withCarry(this.#carry);
     const start = this.#bytes - window.length;
-    this.#pagesRead = this.#scan.read(window, start);
+    this.#pagesRead = this.scan.read(window, start);
     return window;
   }
 
   /** What the next window must begin with. */
   #carryFrom(window: Uint8Array, piece: Piece): Uint8Array {
-    if (this.#scan === undefined || this.#meta === undefined) return window;
+    if (this.scan === undefined || this.#meta === undefined) return window;
     const start = this.#bytes - window.length;
     this.#keepTrailer(piece);
     if (this.#pagesRead >= this.#meta.pages) return new Uint8Array(0);
-    return window.slice(this.#scan.neededFrom - start);
+    return window.slice(this.scan.neededFrom - start);
   }
 
   /** The bytes behind the last page, where a snapshot that came over the wire has its SHA-256. */
@@ -159,7 +139,7 @@ class Pass {
       trailer: this.#trailer,
       requireTrailer: this.#options.requireTrailer === true,
     };
-    if (this.#meta === undefined || this.#scan === undefined) {
+    if (this.#meta === undefined || this.scan === undefined) {
       if (this.#bytes === 0)
         this.#findings.add(
           "meta-invalid",
@@ -169,6 +149,6 @@ class Pass {
       const report = emptyReport(ending, this.#findings.list());
       return { report, hashKV: () => report.hashKV };
     }
-    return concludeReport(this.#meta, this.#scan, ending, fastCrc32c, this.#findings);
+    return concludeReport(this.#meta, this.scan, ending, fastCrc32c, this.#findings);
   }
 }

@@ -113,8 +113,9 @@ export class Scan {
   /** Ids on the freelist page, in its order; undefined until one was read whole. */
   freelist: number[] | undefined;
 
-  readonly #meta: Meta;
+  #meta: Meta;
   readonly #crc: RunningCrc;
+  #crcOfMetas = 0;
   readonly #waiting = new Map<number, Waiting>();
   readonly #budget = new Budget();
   #window: Uint8Array = new Uint8Array(0);
@@ -149,6 +150,20 @@ export class Scan {
     return this.#page;
   }
 
+  /** The pages read so far, without the two metas: the only ones that an edit overwrites. */
+  get kept(): { readonly from: number; readonly to: number; readonly crc: number } {
+    const from = 2 * this.#meta.pageSize;
+    const to = Math.max(from, this.#page * this.#meta.pageSize);
+    const before = shiftCrc32c(this.#crcOfMetas, to - from);
+    return { from, to, crc: to === from ? 0 : (before ^ this.#crc.upTo(to)) >>> 0 };
+  }
+
+  /** The next pages belong to an edit of the file, which ended by giving it this meta. */
+  goOn(meta: Meta): void {
+    this.#meta = meta;
+    this.freelist = undefined;
+  }
+
   /** The first byte of the file that the next window must hold. */
   get neededFrom(): number {
     let from = this.#page * this.#meta.pageSize;
@@ -168,7 +183,9 @@ export class Scan {
       waiting.resume();
       waiting = next;
     }
-    if (page >= 2) this.#readHeader(page, page * this.#meta.pageSize);
+    const start = page * this.#meta.pageSize;
+    if (page === 2) this.#crcOfMetas = this.#crc.upTo(start);
+    if (page >= 2) this.#readHeader(page, start);
   }
 
   #fault(page: number, reason: number, found: number): void {

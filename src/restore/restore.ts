@@ -13,8 +13,10 @@ import {
   FIRST_SEGMENT_NAME,
   SEGMENT_BYTES,
 } from "../format/wal/bootstrap.ts";
-import { inspectStream } from "../inspect/inspect.ts";
+import { inspectStream, scanStream } from "../inspect/inspect.ts";
+import { readBackEdited } from "../inspect/read-back.ts";
 import type { Inspection, Report } from "../inspect/report.ts";
+import type { Scan } from "../inspect/scan.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
 import { copyFile, createFile, type OutputFile } from "../io/durable-file.ts";
 import { lookUpHost } from "../io/host-lookup.ts";
@@ -141,13 +143,23 @@ async function writeBackend(
 ): Promise<Pick<Restored, "report" | "revision" | "written">> {
   const path = join(snapDir, "db");
   const received = request.rewrite ? `${path}.received` : path;
-  const written = await receive(received, path, request, members, hooks);
+  const { scan, ...restored } = await receive(received, path, request, members, hooks);
   const { readBack, acceptFindings } = request;
-  if (!readBack) return { ...written, written: undefined };
-  await using source = await fileSource(path);
-  const { report } = await inspectStream(source, { signal: hooks.signal, withoutDigest: true });
+  if (!readBack) return { ...restored, written: undefined };
+  const { report } = await readAgain(path, scan, hooks.signal);
   refuseDamaged(report, acceptFindings);
-  return { ...written, written: report };
+  return { ...restored, written: report };
+}
+
+/** @param scan of what the file was edited from; without it there is nothing to compare the file with but itself */
+async function readAgain(
+  path: string,
+  scan: Scan | undefined,
+  signal: AbortSignal,
+): Promise<Inspection> {
+  await using source = await fileSource(path);
+  if (scan === undefined) return await inspectStream(source, { signal, withoutDigest: true });
+  return await readBackEdited(scan, source, signal);
 }
 
 async function receive(
@@ -156,9 +168,9 @@ async function receive(
   request: RestoreRequest,
   members: NewCluster["members"],
   hooks: Hooks,
-): Promise<Pick<Restored, "report" | "revision">> {
+): Promise<Pick<Restored, "report" | "revision"> & { scan: Scan | undefined }> {
   await using file = await createFile(received);
-  const inspection = await inspectStream(request.source, { ...hooks, sink: file });
+  const { inspection, scan } = await scanStream(request.source, { ...hooks, sink: file });
   const { report } = inspection;
   refuseUnproven(report, file, request);
   request.judge(inspection);
@@ -171,6 +183,7 @@ async function receive(
   return {
     report: { findings, liveKeys, members: report.members },
     revision: edits.raisedTo ?? revision,
+    scan: request.rewrite ? undefined : scan,
   };
 }
 
