@@ -35,7 +35,7 @@ function damaged(message: RegExp): (error: unknown) => boolean {
     (assert.match(error.message, message), true);
 }
 
-const LARGE = sample(13 * MIB + 5);
+const LARGE = sample(19 * MIB + 5);
 
 for (const size of [
   0,
@@ -43,9 +43,9 @@ for (const size of [
   65_535,
   65_536,
   65_537,
-  4 * MIB - 1,
-  4 * MIB,
-  4 * MIB + 1,
+  8 * MIB - 1,
+  8 * MIB,
+  8 * MIB + 1,
   LARGE.length,
 ]) {
   test(`${size} bytes come back, streamed and at random`, async () => {
@@ -60,7 +60,7 @@ for (const size of [
     const dice = random(size);
     for (let round = 0; round < 20; round++) {
       const offset = dice.between(0, size);
-      const length = dice.pick([0, 1, 100, 65_536, 5 * MIB]);
+      const length = dice.pick([0, 1, 100, 65_536, 9 * MIB]);
       const part = Buffer.from(await readAt(offset, length));
       assert.ok(part.equals(plain.subarray(offset, offset + length)), `${length} at ${offset}`);
     }
@@ -68,6 +68,12 @@ for (const size of [
     assert.equal((await readAt(size + 5, 10)).length, 0);
   });
 }
+
+test("what comes again anywhere in a frame costs next to nothing", async () => {
+  const half = random(4).bytes(4 * MIB);
+  const bytes = await packed(Buffer.concat([half, half]));
+  assert.ok(bytes.length < 4 * MIB + 100_000, `${bytes.length}`);
+});
 
 test("byte by byte in, byte by byte out", async () => {
   const plain = sample(5000);

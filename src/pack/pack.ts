@@ -4,16 +4,21 @@ import { encodeSeekTable, type FrameSize } from "../format/zstd/seek-table.ts";
 import { abortable } from "../io/abortable.ts";
 import { unlessAborted } from "../io/patience.ts";
 
-/** Plain bytes of a frame: what has to be decompressed to read one byte at random. */
-const FRAME_BYTES = 4 << 20;
+/**
+ * Plain bytes of a frame: what has to be decompressed to read one byte at random. As much as the window that every
+ * decoder should have (RFC 8878, section 3.1.1.1.2), so that all of a frame can be looked back upon: old revisions of an
+ * object lie far from each other. Against 4 MiB and zstd's own window of 2, about a fifth smaller and faster.
+ */
+const FRAME_BYTES = 8 << 20;
+const WINDOW_LOG = Math.log2(FRAME_BYTES);
+/** zstd's own default: higher ones take far longer for a few percent. */
+const LEVEL = 3;
 /** Frames that are compressed at the same time, each on its own thread. */
 const IN_FLIGHT = 2;
 const OUTPUT_CHUNK_BYTES = 1 << 20;
 
 export interface PackOptions {
   readonly signal: AbortSignal;
-  /** zstd's compression level, 1 to 22. */
-  readonly level?: number;
 }
 
 /** A frame on its way through a compressing thread. */
@@ -29,13 +34,13 @@ interface Block {
 }
 
 /**
- * Compresses into zstd's seekable format: independent frames of 4 MiB with checksums, and behind them the seek table in
+ * Compresses into zstd's seekable format: independent frames of 8 MiB with checksums, and behind them the seek table in
  * a frame that stock `zstd -d` passes over. An empty input becomes one empty frame. Memory is that of a few frames. The
  * same input does not promise the same output on another version of zstd.
  */
 export async function* pack(
   input: AsyncIterable<Uint8Array>,
-  { signal, level = 3 }: PackOptions,
+  { signal }: PackOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const frames: FrameSize[] = [];
   const running: Work[] = [];
@@ -48,14 +53,14 @@ export async function* pack(
   }
   for await (const block of fillBlocks(abortable(input, signal), free)) {
     if (running.length === IN_FLIGHT) yield await finish(running.shift()!);
-    running.push(compress(block, level));
+    running.push(compress(block));
   }
   for (const work of running) yield await finish(work);
   yield encodeSeekTable(frames);
 }
 
-function compress(block: Block, level: number): Work {
-  const packed = compressFrame(block.bytes.subarray(0, block.filled), level);
+function compress(block: Block): Work {
+  const packed = compressFrame(block.bytes.subarray(0, block.filled));
   // Whoever waits for it hears of a failure; an abort may leave nobody waiting.
   packed.catch(() => {});
   return { block, packed };
@@ -63,10 +68,14 @@ function compress(block: Block, level: number): Work {
 
 const promised = promisify<Uint8Array, ZstdOptions, Uint8Array>(zstdCompress);
 
-function compressFrame(plain: Uint8Array, level: number): Promise<Uint8Array> {
-  const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = constants;
+function compressFrame(plain: Uint8Array): Promise<Uint8Array> {
+  const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag, ZSTD_c_windowLog } = constants;
   return promised(plain, {
-    params: { [ZSTD_c_compressionLevel]: level, [ZSTD_c_checksumFlag]: 1 },
+    params: {
+      [ZSTD_c_compressionLevel]: LEVEL,
+      [ZSTD_c_checksumFlag]: 1,
+      [ZSTD_c_windowLog]: WINDOW_LOG,
+    },
     pledgedSrcSize: plain.length,
     chunkSize: OUTPUT_CHUNK_BYTES,
   });

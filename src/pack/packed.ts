@@ -15,7 +15,7 @@ import { decompressionFailure } from "./failure.ts";
 
 /** Frames that are kept: neighbours are asked for again and again. */
 const KEPT_FRAMES = 4;
-/** Ours have 4 MiB. */
+/** Ours have 8 MiB. */
 const MOST_FRAME_BYTES = 32 << 20;
 
 /**
