@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { HoldfastError } from "../errors.ts";
 import {
   canRename,
   createDirectories,
   exists,
   isMountPoint,
+  renameDirectory,
   requireSpace,
   syncDirectory,
 } from "./directory.ts";
@@ -17,6 +19,29 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "holdfast-directory-"));
 });
 afterEach(() => rm(root, { recursive: true }));
+
+test("folders that cannot be made, renamed or written to are named, with the system's words", async () => {
+  await mkdir(join(root, "full"));
+  await writeFile(join(root, "full", "x"), "");
+  await mkdir(join(root, "other"));
+  const file = join(root, "full", "x");
+  await assert.rejects(
+    createDirectories("/proc/none/x"),
+    /^HoldfastError: cannot create the folder "\/proc\/none": no such file or directory$/,
+  );
+  await assert.rejects(
+    renameDirectory(join(root, "other"), join(root, "full")),
+    (error) =>
+      error instanceof HoldfastError &&
+      error.message.endsWith('full": directory not empty') &&
+      error.hint !== undefined,
+  );
+  await assert.rejects(
+    requireSpace(join(root, "none"), 1),
+    /cannot write to ".*none": no such file or directory$/,
+  );
+  await assert.rejects(requireSpace(join(file, "x"), 1), /not a directory$/);
+});
 
 test("createDirectories() makes what is missing, 0700, and says what it made", async () => {
   await mkdir(join(root, "a"));

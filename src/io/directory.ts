@@ -16,6 +16,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { randomName } from "./random.ts";
+import { writeFailure } from "./system-error.ts";
 
 /** Makes the names inside `path` durable. File systems that cannot sync a folder (EINVAL) are taken at their word. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -52,7 +53,7 @@ export async function createDirectories(path: string, mode = 0o700): Promise<str
     }
   } catch (error) {
     await removeEmptyDirectories(made);
-    throw failure(`cannot create the folder "${missing[made.length]}"`, error);
+    throw writeFailure(`cannot create the folder "${missing[made.length]}"`, error);
   }
   return made;
 }
@@ -77,7 +78,7 @@ export async function removeTree(path: string): Promise<void> {
  */
 export async function renameDirectory(from: string, to: string): Promise<void> {
   await rename(from, to).catch((error: unknown) => {
-    throw failure(`cannot rename "${from}" to "${to}"`, error);
+    throw writeFailure(`cannot rename "${from}" to "${to}"`, error);
   });
 }
 
@@ -155,7 +156,9 @@ export async function giveTree(path: string, { uid, gid, mode }: Ownership): Pro
 
 /** Refuses, before anything is written, what cannot fit into the file system of `path`. */
 export async function requireSpace(path: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(path);
+  const { bavail, bsize } = await statfs(path).catch((error: unknown) => {
+    throw writeFailure(`cannot write to "${path}"`, error);
+  });
   const free = bavail * bsize;
   if (free >= needed) return;
   throw new HoldfastError(
@@ -168,10 +171,6 @@ export async function requireSpace(path: string, needed: number): Promise<void> 
 function absent(error: unknown): undefined {
   if (errno(error) === "ENOENT") return undefined;
   throw error;
-}
-
-function failure(what: string, cause: unknown): HoldfastError {
-  return new HoldfastError("failed", `${what}: ${(cause as Error).message}`, { cause });
 }
 
 function errno(error: unknown): string | undefined {

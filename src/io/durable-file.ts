@@ -11,11 +11,12 @@ import {
   stat,
   type FileHandle,
 } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
 import { randomName } from "./random.ts";
 import { readFully } from "./read-fully.ts";
+import { writeFailure } from "./system-error.ts";
 
 /** A new file, open for writing at any position and for reading back. */
 export interface OutputFile extends AsyncDisposable {
@@ -44,17 +45,22 @@ const SYNC_EVERY = 64 << 20;
 
 /** Creates `path`, which must not exist, with `mode` (before umask). Disposing closes it and leaves it there. */
 export async function createFile(path: string, mode = 0o600): Promise<OutputFile> {
-  const handle = await explainWrite(path, open(path, "wx+", mode));
+  return createNamed(path, path, mode);
+}
+
+/** @param name what messages call it */
+async function createNamed(path: string, name: string, mode: number): Promise<OutputFile> {
+  const handle = await explainWrite(name, open(path, "wx+", mode));
   const flush = flusher(handle);
   return {
     path,
     async write(bytes, position) {
-      await explainWrite(path, writeFully(handle, bytes, position));
+      await explainWrite(name, writeFully(handle, bytes, position));
       flush.wrote(bytes.length);
     },
     readAt: (offset, length) => readFully(handle.fd, offset, length),
-    truncate: (size) => explainWrite(path, handle.truncate(size)),
-    sync: () => explainWrite(path, flush.finish()),
+    truncate: (size) => explainWrite(name, handle.truncate(size)),
+    sync: () => explainWrite(name, flush.finish()),
     [Symbol.asyncDispose]: async () => handle.close(),
   };
 }
@@ -92,15 +98,15 @@ function flusher(handle: FileHandle) {
 
 /**
  * Creates a file that will appear as `target`. Until then it lies beside it under a name of its own, so that two
- * writers of one target cannot harm each other. Refuses a target that is anything but a regular file.
+ * writers of one target cannot harm each other. Refuses a target that is anything but a regular file, or can be none.
  */
 export async function createDurableFile(target: string, mode = 0o600): Promise<DurableFile> {
-  await refuseSpecialFile(target);
+  await refuseImpossibleFile(target);
   const temporary = join(
     dirname(target),
     `${basename(target).slice(0, 48)}.${randomName(12)}.part`,
   );
-  const file = await createFile(temporary, mode);
+  const file = await createNamed(temporary, target, mode);
   const dispose = once(async () => file[Symbol.asyncDispose]());
   return {
     ...file,
@@ -118,13 +124,22 @@ export async function createDurableFile(target: string, mode = 0o600): Promise<D
 }
 
 /** Replacing a device or a folder by a file is never what was meant; better told before the work than after it. */
-async function refuseSpecialFile(target: string): Promise<void> {
-  const found = await stat(target).catch(() => undefined);
+async function refuseImpossibleFile(target: string): Promise<void> {
+  if (target === "" || target.endsWith(sep))
+    throw new HoldfastError("failed", `cannot write "${target}": it names no file`, {
+      hint: "give the name of a file, or - for standard output",
+    });
+  const found = await explainWrite(target, stat(target).catch(absent));
   if (found !== undefined && !found.isFile())
     throw new HoldfastError(
       "failed",
       `cannot write "${target}": it exists and is not a regular file`,
+      { hint: "give another name" },
     );
+}
+
+function absent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {
@@ -145,19 +160,11 @@ async function writeFully(handle: FileHandle, bytes: Uint8Array, position: numbe
   }
 }
 
-const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-
-/** The result of a file operation; its failure as a sentence that names the path, a full disk with its own code. */
-async function explainWrite<T>(path: string, work: Promise<T>): Promise<T> {
+/** The result of a file operation; its failure as a sentence that names the file. */
+async function explainWrite<T>(name: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    if (!FULL.has(code))
-      throw new HoldfastError("failed", `cannot write "${path}": ${message}`, { cause: error });
-    throw new HoldfastError("no-space", `cannot write "${path}": ${message}`, {
-      cause: error,
-      hint: "free some space there, or choose another place, and run it again",
-    });
+    throw writeFailure(`cannot write "${name}"`, error);
   }
 }

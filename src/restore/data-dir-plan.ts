@@ -12,6 +12,7 @@ import {
   type Ownership,
 } from "../io/directory.ts";
 import { randomName } from "../io/random.ts";
+import { systemWords } from "../io/system-error.ts";
 
 export interface Move {
   readonly from: string;
@@ -99,6 +100,8 @@ async function leftoversOf(path: string, folder: string): Promise<string[]> {
     .map((name) => join(folder, name));
 }
 
+const LOST_FOUND = "lost+found";
+
 /** Left in a mount point by its file system, or by an earlier restore. */
 const LEFT_THERE = /^(lost\+found|member\.before-.*)$/;
 
@@ -120,15 +123,16 @@ async function namesIn(
     if (keepAside !== undefined && names.includes("member")) return names;
     if (keepAside !== undefined && names.every(isLeftThere)) return names;
     if (isLostFound(names) && (await isMountPoint(dataDir))) return names;
-    throw occupied(`it holds "${names[0]}": choose another --data-dir, or move the old one away`);
+    const [first] = [...names.filter((name) => name !== LOST_FOUND), LOST_FOUND];
+    throw occupied(`it holds "${first}": choose another --data-dir, or move the old one away`);
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
-    throw occupied(`${(error as Error).message}: choose another --data-dir`, error);
+    throw occupied(`${systemWords(error)}: choose another --data-dir`, error);
   }
 }
 
 const isLostFound = (names: readonly string[]): boolean =>
-  names.length === 1 && names[0] === "lost+found";
+  names.length === 1 && names[0] === LOST_FOUND;
 const isLeftThere = (name: string): boolean => LEFT_THERE.test(name);
 
 /** The whole data dir, where it can be renamed; in a mount point what etcd has in it. */

@@ -116,7 +116,7 @@ test("a failed publication takes back what was published, and touches nothing of
     await fill(staged);
     await mkdir(dataDir);
     await writeFile(join(dataDir, "theirs"), "kept");
-    await assert.rejects(staged.publish(), /cannot rename .*ENOTEMPTY/);
+    await assert.rejects(staged.publish(), /cannot rename .*: directory not empty$/);
   }
   assert.deepEqual(await readdir(root, { recursive: true }), ["d", "d/theirs"]);
   assert.equal(await readFile(join(dataDir, "theirs"), "utf8"), "kept");
@@ -176,6 +176,18 @@ function mount(t: TestContext, path: string, ...options: string[]): boolean {
   mounts.push(path);
   return true;
 }
+
+test("planDataDir() says what is in the way, and what the system says of it", async () => {
+  for (const name of ["lost+found", "member"])
+    await mkdir(join(root, "full", name), { recursive: true });
+  await writeFile(join(root, "file"), "");
+  await assert.rejects(planDataDir({ dataDir: join(root, "full") }), {
+    hint: 'it holds "member": choose another --data-dir, or move the old one away',
+  });
+  await assert.rejects(planDataDir({ dataDir: join(root, "file") }), {
+    hint: "not a directory: choose another --data-dir",
+  });
+});
 
 test("a mount point with its lost+found is filled from inside, and stays one", async (t) => {
   const dataDir = join(root, "d");
