@@ -118,6 +118,9 @@ describe("a save that breaks", () => {
     const directory = await save(folder.path, access(cluster));
     assert.equal(directory.status, 1);
     assert.match(directory.stderr, /not a regular file/);
+    const nameless = await save("", access(cluster));
+    assert.deepEqual([nameless.status, nameless.stdout], [1, ""]);
+    assert.match(nameless.stderr, /^Error: cannot write "": it names no file$/m);
     assert.deepEqual(await left(folder), []);
   });
 
@@ -178,6 +181,13 @@ describe("a save that breaks", () => {
     assert.ok((await readFile(folder.file("db.damaged"))).includes("TAMPERED-CONTENT"));
     const findings = JSON.parse(await readFile(folder.file("db.damaged.findings.json"), "utf8"));
     assert.ok(findings.some(({ code }: { code: string }) => code === "trailer-mismatch"));
+
+    await using other = await scratch();
+    const long = await save(other.file("x".repeat(240)), [...flags, "--keep-damaged"]);
+    assert.equal(long.status, 10, long.stderr);
+    assert.match(long.stderr, /Warning: the damaged snapshot is not kept: .*name too long/);
+    assert.match(long.stderr, /Error: the snapshot is damaged: .*SHA-256/);
+    assert.deepEqual(await left(other), []);
 
     const accepted = await save(folder.file("db"), [...flags, "--accept-finding=trailer-mismatch"]);
     assert.equal(accepted.status, 0, accepted.stderr);

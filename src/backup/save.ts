@@ -56,7 +56,10 @@ async function saveFrom(connection: Connection, options: SaveOptions): Promise<S
   try {
     refuseDamaged(report, accept);
   } catch (error) {
-    if (options.keepDamaged) await keepDamagedFile(file, target, report, log);
+    if (options.keepDamaged)
+      await keepDamagedFile(file, target, report, log).catch((failure: unknown) =>
+        log.warn(`the damaged snapshot is not kept: ${(failure as Error).message}`),
+      );
     throw error;
   }
   await file.commit();
