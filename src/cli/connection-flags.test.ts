@@ -97,8 +97,14 @@ test("the environment counts where no flag is given", async () => {
 });
 
 test("a variable that makes no sense is named", async () => {
-  await assert.rejects(settings([], { ETCDCTL_DIAL_TIMEOUT: "soon" }), /ETCDCTL_DIAL_TIMEOUT/);
-  await refuses("unknown-flag", [], { ETCDCTL_INSECURE_TRANSPORT: "maybe" });
+  await assert.rejects(settings([], { ETCDCTL_DIAL_TIMEOUT: "soon" }), {
+    code: "unknown-flag",
+    message: 'invalid value "soon" in ETCDCTL_DIAL_TIMEOUT: want a duration like 30s or 1m30s',
+  });
+  await assert.rejects(settings([], { ETCDCTL_INSECURE_TRANSPORT: "maybe" }), {
+    code: "unknown-flag",
+    message: 'invalid value "maybe" in ETCDCTL_INSECURE_TRANSPORT: want true or false',
+  });
 });
 
 test("TLS is wanted when any flag of it says so", async () => {
@@ -150,6 +156,24 @@ test("a password may come in five ways, and two of them are warned of", async ()
     assert.equal(found.warnings.length, isWarnedOf ? 1 : 0, argv.join(" "));
     assert.doesNotMatch(found.warnings.join(), /s3cret/);
   }
+});
+
+test("a password file that holds no password is named, and never read for ever", async () => {
+  await using folder = await scratch();
+  await writeFile(folder.file("empty"), "\nx");
+  await writeFile(folder.file("long"), new Uint8Array(5 << 20));
+  const files = [
+    [folder.file("empty"), /its first line is empty$/],
+    [folder.file("long"), /it is longer than 4 MiB$/],
+    [folder.file("none"), /none": no such file or directory$/],
+    [folder.path, /illegal operation on a directory$/],
+    ["/dev/zero", /it is longer than 4 MiB$/],
+  ] as const;
+  for (const [path, message] of files)
+    await assert.rejects(settings(["--user=root", `--password-file=${path}`]), {
+      code: "usage",
+      message,
+    });
 });
 
 test("a user without a password and without a terminal is told what to do", async () => {

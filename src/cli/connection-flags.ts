@@ -1,10 +1,11 @@
 /** How to reach a cluster: etcdctl's global flags and its environment, and what we add to them. */
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import { HoldfastError } from "../errors.ts";
 import type { EndpointOptions } from "../etcd/cluster-client.ts";
 import type { KeepAlive, User } from "../etcd/connection-settings.ts";
 import type { TlsSettings } from "../etcd/tls-files.ts";
 import { readSmallFile } from "../io/small-file.ts";
+import { systemWords } from "../io/system-error.ts";
 import { askPassword } from "./ask-password.ts";
 import { fromGoFlags } from "./arguments.ts";
 import type { Context } from "./context.ts";
@@ -171,9 +172,13 @@ function applyEnvironment(command: Command, env: Context["env"]): void {
         ? fromGoFlags([`${long}=${text}`], [option])[0] === long
         : (option.parseArg?.(text, option.defaultValue as never) ?? text);
       command.setOptionValueWithSource(name, value, "env");
-    } catch (error) {
-      if (error instanceof HoldfastError || !(error instanceof InvalidArgumentError)) throw error;
-      throw new HoldfastError("unknown-flag", `invalid value in ${variable}: ${error.message}`);
+    } catch (cause) {
+      const wanted = option.isBoolean() ? "true or false" : "a duration like 30s or 1m30s";
+      throw new HoldfastError(
+        "unknown-flag",
+        `invalid value ${JSON.stringify(text)} in ${variable}: want ${wanted}`,
+        { cause },
+      );
     }
   }
 }
@@ -224,8 +229,19 @@ async function userOf(
 }
 
 async function readPassword(path: string): Promise<string> {
-  const text = Buffer.from(await readSmallFile(path)).toString();
-  return text.split(/\r?\n/, 1)[0]!;
+  const bytes = await readSmallFile(path).catch((cause: unknown) => {
+    throw unusablePassword(path, systemWords(cause), cause);
+  });
+  const [line = ""] = Buffer.from(bytes).toString().split(/\r?\n/, 1);
+  if (line === "") throw unusablePassword(path, "its first line is empty");
+  return line;
+}
+
+function unusablePassword(path: string, reason: string, cause?: unknown): HoldfastError {
+  return new HoldfastError("usage", `cannot use the password file "${path}": ${reason}`, {
+    hint: "give a file that this user may read, with the password in its first line",
+    cause,
+  });
 }
 
 function warnOfRisks(flags: ConnectionFlags, tls: TlsSettings | undefined, { log }: Context): void {
