@@ -19,6 +19,7 @@ test("flags in front of a command move behind it, with their values", () => {
     "snapshot save | --endpoints https://a:2379 --cacert=ca --debug --key k a.db -w json",
   );
   assert.equal(located("--user snapshot --hex hashkv"), "hashkv | --user snapshot --hex");
+  assert.equal(located("-wjson snapshot status a.db"), "snapshot status | -wjson a.db");
   assert.equal(located("inspect -"), "inspect | -");
   assert.equal(located("--debug"), " | --debug");
   assert.equal(located("snapshot -- save"), "snapshot | -- save");

@@ -38,7 +38,7 @@ export function locateCommand(
     const token = argv[at++]!;
     if (token.startsWith("-")) {
       flags.push(token);
-      const takesValue = !token.includes("=") && !SWITCHES.has(token);
+      const takesValue = !hasValue(token) && !SWITCHES.has(token);
       if (takesValue && at < argv.length) flags.push(argv[at++]!);
     } else {
       words.push(token);
@@ -46,6 +46,11 @@ export function locateCommand(
     }
   }
   return { words, rest: [...flags, ...argv.slice(at)] };
+}
+
+/** `--write-out=json`, `-w=json` or `-wjson`. */
+function hasValue(token: string): boolean {
+  return token.includes("=") || /^-[A-Za-z]./.test(token);
 }
 
 /**
