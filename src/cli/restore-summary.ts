@@ -3,6 +3,7 @@ import { idText, type NewMember } from "../format/cluster/member.ts";
 import type { Log } from "../io/log.ts";
 import type { Restored } from "../restore/restore.ts";
 import type { TargetVersion } from "../restore/target-version.ts";
+import { directoryFlags } from "./directory-flags.ts";
 import { leftoverWarnings } from "./restore-leftovers.ts";
 
 interface Asked {
@@ -49,8 +50,7 @@ function warnings({ cluster, place, report }: Restored, { target }: Asked): stri
 }
 
 function nextSteps({ cluster, place }: Restored): string[] {
-  const own = place.walDir.startsWith(`${place.dataDir}/member/wal`);
-  const flags = `--name ${cluster.self.name} --data-dir ${place.dataDir}${own ? "" : ` --wal-dir ${place.walDir}`}`;
+  const flags = `--name=${cluster.self.name} ${directoryFlags(place)}`;
   const others = cluster.members.filter(({ id }) => id !== cluster.self.id);
   if (others.length === 0)
     return [`Next: start etcd with ${flags}, listening for peers on ${listen(cluster.self)}`];

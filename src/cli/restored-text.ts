@@ -5,6 +5,7 @@ import type { HashKV } from "../inspect/report.ts";
 import type { FoundBackup } from "../restore/find-backup.ts";
 import type { RestorePlan } from "../restore/plan.ts";
 import type { Restored } from "../restore/restore.ts";
+import { directoryFlags } from "./directory-flags.ts";
 import { humanSize } from "./size.ts";
 
 export interface Result {
@@ -75,12 +76,7 @@ function chown({ owner, dataDir }: RestorePlan["places"][number]["place"]): stri
 }
 
 function startFlags({ places }: RestorePlan): string {
-  return places
-    .map(({ name, place: { dataDir, walDir } }) => {
-      const wal = walDir.startsWith(`${dataDir}/`) ? "" : ` --wal-dir=${walDir}`;
-      return `--name=${name} --data-dir=${dataDir}${wal}`;
-    })
-    .join(" and ");
+  return places.map(({ name, place }) => `--name=${name} ${directoryFlags(place)}`).join(" and ");
 }
 
 function clientURLs({ members }: Manifest): string {
