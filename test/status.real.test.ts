@@ -203,4 +203,8 @@ test("the database of a running server is read without waiting for its lock, and
   const inspected = await runCommand(["inspect", path]);
   assert.equal(inspected.status, 0);
   assert.match(inspected.stdout, new RegExp(`^ {2}held by +.*${holder}$`, "m"));
+  const target = `--data-dir=${folder.file("restored")}`;
+  const restored = await runCommand(["snapshot", "restore", path, "--skip-hash-check", target]);
+  assert.equal(restored.status, 0, restored.stderr);
+  assert.match(restored.stderr, new RegExp(`^Warning: ".*" is held by .* ${holder}: .*log`, "m"));
 });

@@ -1,7 +1,9 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
+import { fileHolder } from "../io/file-holder.ts";
 import type { RestoreRequest } from "../restore/restore.ts";
 import { TARGET_VERSIONS, type TargetVersion } from "../restore/target-version.ts";
+import type { Log } from "../io/log.ts";
 import { acceptFindingOption } from "./accept-finding.ts";
 import type { Context } from "./context.ts";
 import { addHelpSections } from "./help.ts";
@@ -170,4 +172,16 @@ async function restore(file: string, flags: Flags, context: Context): Promise<vo
   );
   bar[Symbol.dispose]();
   tellRestored(restored, { file, target: flags.targetVersion }, context.log);
+  const isCopy = restored.report.findings.some(({ code }) => code === "no-trailer");
+  if (isCopy && file !== "-") await tellHolder(file, context.log);
+}
+
+/** A database in use is read at several instants; what is restored of it has passed every check and may be stale. */
+async function tellHolder(file: string, log: Log): Promise<void> {
+  const holder = await fileHolder(file);
+  if (holder.state === "held")
+    log.warn(
+      `"${file}" is held by ${holder.command} (process ${holder.pid}): what is only in its write-ahead log is not restored; ` +
+        "take a snapshot instead: holdfast snapshot save",
+    );
 }
