@@ -89,7 +89,7 @@ async function copy(flags: Flags, command: Command, context: Context): Promise<v
   if (bad[0]?.problem === undefined) return;
   throw new HoldfastError(
     bad[0].problem.code,
-    `${bad.length} backups were not copied, the first: ${bad[0].problem.message}`,
+    `backups not copied: ${bad.length}, the first: ${bad[0].problem.message}`,
   );
 }
 

@@ -28,7 +28,7 @@ test("verify reads the stored bytes by default, says what is ok, and that nothin
   assert.equal(status, 0);
   assert.match(
     stdout,
-    new RegExp(`^ok {2}${made.name.id} {2}stored {2}.*\\n1 backups verified, 0 bad\\n$`),
+    new RegExp(`^ok {2}${made.name.id} {2}stored {2}.*\\nbackups verified: 1, bad: 0\\n$`),
   );
   assert.match(stderr, /^nothing is recorded: there is no --signing-key/);
   const json = JSON.parse((await verify(repository, keys, "-o", "json")).stdout);
@@ -70,7 +70,7 @@ test("verify fails with the code of what is wrong, and names it", async () => {
   assert.match(
     stdout,
     new RegExp(
-      `BAD {2}${second!.name.id}[^]*${second!.name.id}:\\n {2}backup-damaged: the snapshot of .* is damaged: its SHA-256[^]*3 backups verified, 1 bad`,
+      `BAD {2}${second!.name.id}[^]*${second!.name.id}:\\n {2}backup-damaged: the snapshot of .* is damaged: its SHA-256[^]*backups verified: 3, bad: 1`,
     ),
   );
   assert.match(stderr, /a backup is not good: the snapshot of/);

@@ -173,7 +173,7 @@ function resultText(verdicts: readonly Verdict[]): string {
   return [
     ...alignColumns(rows, [3]),
     ...faults,
-    `${verdicts.length} backups verified, ${bad.length} bad`,
+    `backups verified: ${verdicts.length}, bad: ${bad.length}`,
   ].join("\n");
 }
 
