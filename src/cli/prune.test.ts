@@ -174,6 +174,6 @@ test("copy names what it leaves out, and fails for it", async () => {
   const { status, stdout, stderr } = await at.trusted("copy", "--to", other.path);
   assert.equal(status, 16);
   assert.match(stdout, new RegExp(`FAILED {2}${forged.name.id}[^]*4 backups copied`));
-  assert.match(stderr, /1 backups were not copied, the first: the backup/);
+  assert.match(stderr, /backups not copied: 1, the first: the backup/);
   assert.equal((await revisions(other)).length, 4);
 });
