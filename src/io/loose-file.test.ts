@@ -32,3 +32,7 @@ test("what cannot be written or read is no error, and leaves nothing", async () 
   removeLooseFile(folder.file("folder"));
   assert.deepEqual((await readdir(folder.path)).toSorted(), ["file", "folder"]);
 });
+
+test("a file system that refuses every new name does not keep anybody", () => {
+  assert.equal(writeLooseFile("/proc/holdfast/a/file", Uint8Array.of(1)), false);
+});

@@ -26,13 +26,30 @@ export function readLooseFile(path: string, size: number): Uint8Array | undefine
 export function writeLooseFile(path: string, bytes: Uint8Array): boolean {
   const temporary = `${path}.${randomName(12)}.part`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(path));
     writeFileSync(temporary, bytes, { mode: 0o600, flag: "wx" });
     renameSync(temporary, path);
     return true;
   } catch {
     removeLooseFile(temporary);
     return false;
+  }
+}
+
+/** Not Node's `recursive`, which asks for ever where names are refused with ENOENT, as by /proc or an automounter. */
+function makeFolders(path: string): void {
+  if (makeFolder(path) !== "ENOENT" || dirname(path) === path) return;
+  makeFolders(dirname(path));
+  makeFolder(path);
+}
+
+/** The system's code where it was not made; what is wrong is seen when something is written into it. */
+function makeFolder(path: string): string | undefined {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
   }
 }
 

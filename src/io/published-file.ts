@@ -44,13 +44,40 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
  * Throws ENOTDIR when a file is in the way.
  */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<string | undefined> {
-  return mkdir(path, { recursive: true, mode }).catch(async (cause: unknown) => {
-    // Node's words for a file in the way, and for a folder that was there at first and then was not
+  return makeFolders(path, mode).catch(async (cause: unknown) => {
+    // for a file in the way, and for a folder that was there at first and then was not
     if (!["EEXIST", "ENOTDIR"].includes(errno(cause))) throw cause;
     if (await isFileInTheWay(path))
       throw coded("ENOTDIR", "a file is where a folder has to be", cause);
     throw coded("ENOENT", "a folder was removed while it was made", cause);
   });
+}
+
+/**
+ * As Node's `recursive`, which asks for ever where a file system refuses names with ENOENT in a folder that is there:
+ * an automounter whose server is gone, /proc.
+ */
+async function makeFolders(path: string, mode: number): Promise<string | undefined> {
+  try {
+    return await makeFolder(path, mode);
+  } catch (error) {
+    if (errno(error) !== "ENOENT" || dirname(path) === path) throw error;
+  }
+  const outermost = await makeFolders(dirname(path), mode);
+  const made = await makeFolder(path, mode);
+  return outermost ?? made;
+}
+
+/** undefined when it is there already. */
+async function makeFolder(path: string, mode: number): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode });
+    return path;
+  } catch (error) {
+    const found = errno(error) === "ENOENT" ? undefined : await stat(path).catch(() => undefined);
+    if (found?.isDirectory() === true) return undefined;
+    throw error;
+  }
 }
 
 async function isFileInTheWay(path: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { now } from "./clock.ts";
+import { ensureDirectory } from "./published-file.ts";
 
 export interface Spool extends AsyncDisposable {
   /** A new, empty folder inside. Remove it with `remove`. */
@@ -26,7 +27,7 @@ const PREFIX = "holdfast-spool-";
 export function createSpool(parent: string = tmpdir()): Spool {
   let made: Promise<string> | undefined;
   const root = (): Promise<string> =>
-    (made ??= mkdir(parent, { recursive: true }).then(() => mkdtemp(join(parent, PREFIX))));
+    (made ??= ensureDirectory(parent).then(() => mkdtemp(join(parent, PREFIX))));
   let number = 0;
   return {
     async folder() {
