@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { shellWord } from "../format/shell-word.ts";
 
 /** With what etcd finds a restored data dir: its log is elsewhere unless it lies just where etcd looks for it. */
 export function directoryFlags(place: {
@@ -7,10 +8,5 @@ export function directoryFlags(place: {
 }): string {
   const { dataDir, walDir } = place;
   const isWhereEtcdLooks = walDir === join(dataDir, "member", "wal");
-  return `--data-dir=${word(dataDir)}${isWhereEtcdLooks ? "" : ` --wal-dir=${word(walDir)}`}`;
-}
-
-/** As a shell reads it back. */
-function word(path: string): string {
-  return /^[\w./:@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  return `--data-dir=${shellWord(dataDir)}${isWhereEtcdLooks ? "" : ` --wal-dir=${shellWord(walDir)}`}`;
 }

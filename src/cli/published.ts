@@ -1,5 +1,6 @@
 /** What a person gets to hear of a backup that was published. */
 import type { Published } from "../repository/publish-snapshot.ts";
+import { shellWord } from "../format/shell-word.ts";
 import { objectOf } from "../repository/manifest.ts";
 import type { Context } from "./context.ts";
 import { humanSize } from "./size.ts";
@@ -23,7 +24,7 @@ export function publishedText({ manifest, placements }: Published): string {
 
 /** Names loudly where the backup is not, and how it gets there. */
 export function tellMissing(
-  { placements }: Published,
+  { manifest, placements }: Published,
   missing: readonly string[],
   { log }: Context,
 ): void {
@@ -32,6 +33,11 @@ export function tellMissing(
   const urls = [...missing, ...failed.map(({ repository }) => repository.store.url)];
   for (const url of urls)
     log.warn(
-      `the backup is NOT in ${url}; when that is well: holdfast copy --repo '${holder}' --to '${url}'`,
+      `the backup is NOT in ${url}; when that is well: ${copyCommand(holder!, url, manifest.cluster)}`,
     );
+}
+
+/** For the same cluster: without its name another one would be copied. */
+function copyCommand(from: string, to: string, cluster: string): string {
+  return `holdfast copy --repo ${shellWord(from)} --to ${shellWord(to)} --cluster ${cluster}`;
 }

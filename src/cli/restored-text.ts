@@ -1,5 +1,6 @@
 /** What was restored, what was proven of it, and what to type next. */
 import { idText } from "../format/cluster/member.ts";
+import { shellWord } from "../format/shell-word.ts";
 import { objectOf, type Manifest } from "../repository/manifest.ts";
 import type { HashKV } from "../inspect/report.ts";
 import type { FoundBackup } from "../restore/find-backup.ts";
@@ -65,18 +66,20 @@ function commandFor(name: string, { found, plan }: Result): string {
   const { repository, backup } = found;
   const revision = plan.bump.by === 0n ? "--exact-revision" : `--bump-revision=${plan.bump.by}`;
   return [
-    `holdfast restore ${backup.manifest.id} --repo='${repository.store.url}'`,
-    `--cluster=${plan.cluster} --member=${name} --initial-cluster='${plan.initialCluster}'`,
-    `--initial-cluster-token=${plan.token} ${revision} --data-dir=…`,
+    `holdfast restore ${backup.manifest.id} --repo=${shellWord(repository.store.url)}`,
+    `--cluster=${plan.cluster} --member=${shellWord(name)} --initial-cluster=${shellWord(plan.initialCluster)}`,
+    `--initial-cluster-token=${shellWord(plan.token)} ${revision} --data-dir=…`,
   ].join(" ");
 }
 
 function chown({ owner, dataDir }: RestorePlan["places"][number]["place"]): string {
-  return `chown -R ${owner?.uid}:${owner?.gid} '${dataDir}': it could not be given to whom it belonged`;
+  return `chown -R ${owner?.uid}:${owner?.gid} ${shellWord(dataDir)}: it could not be given to whom it belonged`;
 }
 
 function startFlags({ places }: RestorePlan): string {
-  return places.map(({ name, place }) => `--name=${name} ${directoryFlags(place)}`).join(" and ");
+  return places
+    .map(({ name, place }) => `--name=${shellWord(name)} ${directoryFlags(place)}`)
+    .join(" and ");
 }
 
 function clientURLs({ members }: Manifest): string {

@@ -1,4 +1,5 @@
 /** How a store is read with the tools that come with it: for people who have nothing else. */
+import { shellWord } from "../format/shell-word.ts";
 import { parseLocation } from "../store/location.ts";
 import type { Scheme, StoreLocation } from "../store/store.ts";
 
@@ -27,14 +28,14 @@ const COMMANDS: Readonly<Record<Scheme, Make>> = {
     credentials: "the disk, mounted, and a user who may read it",
     tools: "`cp`",
     setUp: (cluster) => [
-      `names() { ls ${quote(`${path}/${cluster}/backups`)}; }`,
-      `fetch() { cp ${quote(`${path}/`)}"$1" .; }`,
+      `names() { ls ${shellWord(`${path}/${cluster}/backups`)}; }`,
+      `fetch() { cp ${shellWord(`${path}/`)}"$1" .; }`,
     ],
   }),
   s3: ({ host, path, parameters }) => {
     const root = `s3://${joined(host, path)}`;
     const flag = (name: string, parameter: string): string =>
-      parameters.has(parameter) ? ` ${name} ${quote(parameters.get(parameter)!)}` : "";
+      parameters.has(parameter) ? ` ${name} ${shellWord(parameters.get(parameter)!)}` : "";
     const flags =
       flag("--endpoint-url", "endpoint") +
       flag("--region", "region") +
@@ -44,8 +45,8 @@ const COMMANDS: Readonly<Record<Scheme, Make>> = {
       credentials: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or a profile) that may read it",
       tools: "`aws`",
       setUp: (cluster) => [
-        `names() { aws s3 ls${flags} ${quote(`${root}/${cluster}/backups/`)} | awk '{print $4}'; }`,
-        `fetch() { aws s3 cp${flags} ${quote(`${root}/`)}"$1" .; }`,
+        `names() { aws s3 ls${flags} ${shellWord(`${root}/${cluster}/backups/`)} | awk '{print $4}'; }`,
+        `fetch() { aws s3 cp${flags} ${shellWord(`${root}/`)}"$1" .; }`,
       ],
     };
   },
@@ -55,20 +56,20 @@ const COMMANDS: Readonly<Record<Scheme, Make>> = {
       credentials: "an account that may read the bucket (`gcloud auth login`)",
       tools: "`gcloud`",
       setUp: (cluster) => [
-        `names() { gcloud storage ls ${quote(`${root}/${cluster}/backups/`)} | sed 's|.*/||'; }`,
-        `fetch() { gcloud storage cp ${quote(`${root}/`)}"$1" .; }`,
+        `names() { gcloud storage ls ${shellWord(`${root}/${cluster}/backups/`)} | sed 's|.*/||'; }`,
+        `fetch() { gcloud storage cp ${shellWord(`${root}/`)}"$1" .; }`,
       ],
     };
   },
   azblob: ({ host, path }) => {
     const [container = "", ...prefix] = path.split("/");
-    const account = `--account-name ${quote(host)} --container-name ${quote(container)}`;
+    const account = `--account-name ${shellWord(host)} --container-name ${shellWord(container)}`;
     return {
       credentials: "AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN, or `az login`",
       tools: "`az`",
       setUp: (cluster) => [
-        `names() { az storage blob list ${account} --prefix ${quote(joined(...prefix, cluster, "backups") + "/")} --num-results '*' --query '[].name' -o tsv | sed 's|.*/||'; }`,
-        `fetch() { az storage blob download ${account} --name ${quote(prefix.map((part) => `${part}/`).join(""))}"$1" --file "\${1##*/}"; }`,
+        `names() { az storage blob list ${account} --prefix ${shellWord(joined(...prefix, cluster, "backups") + "/")} --num-results '*' --query '[].name' -o tsv | sed 's|.*/||'; }`,
+        `fetch() { az storage blob download ${account} --name ${shellWord(prefix.map((part) => `${part}/`).join(""))}"$1" --file "\${1##*/}"; }`,
       ],
     };
   },
@@ -81,8 +82,8 @@ const COMMANDS: Readonly<Record<Scheme, Make>> = {
       credentials: "RSYNC_PASSWORD, where the module wants one",
       tools: "`rsync`",
       setUp: (cluster) => [
-        `names() { rsync --list-only ${quote(`${root}/${cluster}/backups/`)} | awk '{print $5}'; }`,
-        `fetch() { rsync ${quote(`${root}/`)}"$1" .; }`,
+        `names() { rsync --list-only ${shellWord(`${root}/${cluster}/backups/`)} | awk '{print $5}'; }`,
+        `fetch() { rsync ${shellWord(`${root}/`)}"$1" .; }`,
       ],
     };
   },
@@ -95,17 +96,12 @@ function sshCommands({ host, user, port, path }: StoreLocation): FetchCommands {
     credentials: `an SSH key with which one may log in to ${at}`,
     tools: "`sftp`",
     setUp: (cluster) => [
-      `names() { echo ${quote(`ls -1 "/${path}/${cluster}/backups"`)} | sftp -q -b -${flag} ${quote(at)} | sed 's|.*/||'; }`,
-      `fetch() { sftp -q${flag} ${quote(`${at}:/${path}/`)}"$1" .; }`,
+      `names() { echo ${shellWord(`ls -1 "/${path}/${cluster}/backups"`)} | sftp -q -b -${flag} ${shellWord(at)} | sed 's|.*/||'; }`,
+      `fetch() { sftp -q${flag} ${shellWord(`${at}:/${path}/`)}"$1" .; }`,
     ],
   };
 }
 
 function joined(...parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join("/");
-}
-
-/** A word for a POSIX shell. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -73,7 +73,7 @@ test("the kit says what and where, holds the keys, and names credentials without
     "`s3://bucket/x`",
     "`/var/backups/etcd`",
     "AWS_SECRET_ACCESS_KEY",
-    "holdfast restore latest --repo 's3://bucket/x' --cluster prod",
+    "holdfast restore latest --repo s3://bucket/x --cluster prod",
   ])
     assert.ok(text.includes(part), part);
   assert.ok(text.split("\n").length < 90, "it is longer than a page");
@@ -85,5 +85,7 @@ test("a quote in a path does not end the command", () => {
     fetchCommands(path).setUp("prod")[0]!,
     /ls '\/srv\/it'\\''s here\/x\/prod\/backups'/,
   );
-  assert.equal(kitText({ urls: [path], cluster: "prod" }, KEYS).match(/<<'END'/g)?.length, 2);
+  const text = kitText({ urls: [path], cluster: "prod" }, KEYS);
+  assert.ok(text.includes("restore latest --repo '/srv/it'\\''s here/x' --cluster prod"), text);
+  assert.equal(text.match(/<<'END'/g)?.length, 2);
 });

@@ -2,6 +2,7 @@
  * The recovery kit: one page with everything that is needed to bring a cluster back, with Holdfast or with stock tools
  * alone. It holds the identity, so it is a secret. It names the credentials of the stores, and does not hold them.
  */
+import { shellWord } from "../format/shell-word.ts";
 import { fetchCommands, type FetchCommands } from "./fetch-commands.ts";
 
 export interface KitPlace {
@@ -82,7 +83,7 @@ function withHoldfast(url: string, cluster: string): string[] {
     "## With Holdfast",
     "",
     "```text",
-    `holdfast restore latest --repo '${url}' --cluster ${cluster} \\`,
+    `holdfast restore latest --repo ${shellWord(url)} --cluster ${cluster} \\`,
     "  --identity identity.txt --allowed-signers allowed-signers --data-dir /var/lib/etcd",
     "```",
     "",
