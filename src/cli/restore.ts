@@ -99,12 +99,22 @@ function placeOptions(): Option[] {
     new Option(
       "--data-dir <dir>",
       "where etcd looks for its data; with --all-members the folder for all data dirs",
-    ).makeOptionMandatory(),
+    )
+      .argParser(notEmpty)
+      .makeOptionMandatory(),
     new Option("--wal-dir <dir>", "where etcd looks for its log (default: in the data dir)"),
     new Option("--member <name>", "whose data dir it is (default: the only member)"),
-    new Option("--name <name>", "its name in the new cluster (default: as it was)"),
+    new Option("--name <name>", "its name in the new cluster (default: as it was)").argParser(
+      notEmpty,
+    ),
     new Option("--all-members", "write the data dirs of all members").default(false),
   ];
+}
+
+/** A variable that is not set must not become the current folder, or a member that etcd does not start. */
+function notEmpty(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It is empty.");
 }
 
 function clusterOptions(): Option[] {
@@ -182,12 +192,22 @@ async function restore(
     progress: (bytes) => bar.update(bytes),
   });
   bar[Symbol.dispose]();
-  const result = { found, plan, restored };
+  const result = { found, plan, restored, sameFlags: sameFlags(flags) };
   stdout.write(
     await formatOutput(flags.output, restoredDocument(result), () => restoredText(result)),
   );
   for (const { severity, code, message } of restored.report.findings)
     context.log.warn(severity === "error" ? `restored in spite of ${code}: ${message}` : message);
+}
+
+/** What the other members have to be restored with too, or their databases differ. */
+function sameFlags(flags: Flags): string[] {
+  return [
+    ...(flags.keepAlarms ? ["--keep-alarms"] : []),
+    ...(flags.keepDowngrade ? ["--keep-downgrade"] : []),
+    ...(flags.targetVersion === undefined ? [] : [`--target-version=${flags.targetVersion}`]),
+    ...flags.acceptFinding.map((code) => `--accept-finding=${code}`),
+  ];
 }
 
 function requestOf(flags: Flags): PrepareRequest {

@@ -13,6 +13,8 @@ export interface Result {
   readonly found: FoundBackup;
   readonly plan: RestorePlan;
   readonly restored: Restored;
+  /** Flags about the contents of the database, which must be the same for every member. */
+  readonly sameFlags: readonly string[];
 }
 
 /** Without a last newline. */
@@ -62,13 +64,13 @@ function nextSteps(result: Result): string[] {
 }
 
 /** The same backup, token and revision: what a second machine must not choose anew. */
-function commandFor(name: string, { found, plan }: Result): string {
+function commandFor(name: string, { found, plan, sameFlags }: Result): string {
   const { repository, backup } = found;
   const revision = plan.bump.by === 0n ? "--exact-revision" : `--bump-revision=${plan.bump.by}`;
   return [
     `holdfast restore ${backup.manifest.id} --repo=${shellWord(repository.store.url)}`,
     `--cluster=${plan.cluster} --member=${shellWord(name)} --initial-cluster=${shellWord(plan.initialCluster)}`,
-    `--initial-cluster-token=${shellWord(plan.token)} ${revision} --data-dir=…`,
+    `--initial-cluster-token=${shellWord(plan.token)} ${[revision, ...sameFlags].join(" ")} --data-dir=…`,
   ].join(" ");
 }
 

@@ -1,0 +1,43 @@
+/** What the flags of a restore say of this member, and of those that are restored elsewhere. */
+import assert from "node:assert/strict";
+import { readdir, writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import { backendOf, rowsOf, withTrailer } from "./support/small-snapshot.ts";
+import { station, type Station } from "./support/station.ts";
+
+const MEMBERS = "--initial-cluster=m1=http://127.0.0.1:1,m2=http://127.0.0.1:2";
+
+async function filledStation(): Promise<Station> {
+  const here = await station();
+  const path = here.file("a.db");
+  await writeFile(path, withTrailer(backendOf(rowsOf([[{ key: "a", value: "1" }]]))));
+  await here.import(path);
+  return here;
+}
+
+test("an empty data dir or name, as of a variable that is not set, is refused", async () => {
+  await using here = await filledStation();
+  const argv = ["restore", ...here.reading, MEMBERS];
+  const before = await readdir(here.path);
+  for (const flags of [
+    ["--data-dir=", "--name=m1"],
+    [`--data-dir=${here.file("etcd")}`, "--name="],
+  ]) {
+    const { status, stderr } = await here.run([...argv, ...flags]);
+    assert.equal(status, 1);
+    assert.match(stderr, /argument '' is invalid\. It is empty/);
+  }
+  assert.deepEqual(await readdir(here.path), before);
+});
+
+test("flags that change what is in the database are in the command for the other members", async () => {
+  await using here = await filledStation();
+  const same = ["--keep-alarms", "--keep-downgrade", "--target-version=3.5"];
+  const dataDir = `--data-dir=${here.file("of m1")}`;
+  const argv = ["restore", ...here.reading, MEMBERS, "--name=m1", dataDir, ...same];
+  const { status, stdout, stderr } = await here.run(argv);
+  assert.equal(status, 0, stderr);
+  const [, command] = /on the host of m2: (.*)/.exec(stdout) ?? [];
+  for (const flag of same) assert.ok(command?.split(" ").includes(flag), stdout);
+  assert.ok(stdout.includes(`--data-dir='${here.file("of m1")}'`), stdout);
+});
