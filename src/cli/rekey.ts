@@ -103,7 +103,7 @@ async function rekey(
     log: context.log,
   };
   const open = { limits: await transferLimits(command) };
-  const wanted = { cluster: settings.cluster, targets, ...flags };
+  const wanted = { cluster: settings.cluster, targets, yes: flags.yes };
   const work = (repository: Repository): Promise<Rekeyed[]> =>
     rekeyIn(repository, wanted, { ...options, trust }, context);
   const outcomes = await eachRepository(settings, context, work, open);
