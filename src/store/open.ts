@@ -10,13 +10,13 @@ import { retrying } from "./retrying.ts";
 import type { Driver, Scheme, Store, StoreLocation } from "./store.ts";
 
 const DRIVERS: Partial<Readonly<Record<Scheme, () => Promise<Driver>>>> = {
-  file: async () => (await import("./file.ts")).fileDriver,
-  azblob: async () => (await import("./azblob.ts")).azblobDriver,
-  gs: async () => (await import("./gs.ts")).gsDriver,
-  s3: async () => (await import("./s3.ts")).s3Driver,
-  sftp: async () => (await import("./sftp.ts")).sftpDriver,
-  rsync: async () => (await import("./rsync.ts")).rsyncDriver,
-  "rsync+ssh": async () => (await import("./rsync.ts")).rsyncDriver,
+  file: async () => (await import("./file/file.ts")).fileDriver,
+  azblob: async () => (await import("./azblob/azblob.ts")).azblobDriver,
+  gs: async () => (await import("./gs/gs.ts")).gsDriver,
+  s3: async () => (await import("./s3/s3.ts")).s3Driver,
+  sftp: async () => (await import("./sftp/sftp.ts")).sftpDriver,
+  rsync: async () => (await import("./rsync/rsync.ts")).rsyncDriver,
+  "rsync+ssh": async () => (await import("./rsync/rsync.ts")).rsyncDriver,
 };
 
 export interface OpenOptions {

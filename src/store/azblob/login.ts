@@ -1,0 +1,70 @@
+/** Who we are for Azure: a key, a SAS, or whatever the machine is. */
+import type { DefaultAzureCredentialOptions, TokenCredential } from "@azure/identity";
+import { AnonymousCredential, StorageSharedKeyCredential } from "@azure/storage-blob";
+import { createPatience } from "../../io/patience.ts";
+import { StoreFailure } from "../failure.ts";
+import type { Http } from "../http.ts";
+import type { StoreLocation } from "../store.ts";
+
+/**
+ * A key, a SAS, or an identity: environment, workload identity, managed identity, the `az` of a developer. Tokens come by
+ * `http`, and so by the same proxy and authorities as everything else. Throws "store-misconfigured" for what is no key.
+ */
+export async function credentialOf(
+  account: string,
+  env: StoreLocation["env"],
+  http: Http,
+): Promise<StorageSharedKeyCredential | AnonymousCredential | TokenCredential> {
+  const key = env["AZURE_STORAGE_KEY"];
+  if (key !== undefined && key !== "") {
+    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key))
+      throw new StoreFailure(
+        "store-misconfigured",
+        "cannot use AZURE_STORAGE_KEY: it is not base64",
+      );
+    return new StorageSharedKeyCredential(account, key);
+  }
+  if (env["AZURE_STORAGE_SAS_TOKEN"]) return new AnonymousCredential();
+  const { DefaultAzureCredential } = await import("@azure/identity");
+  return new DefaultAzureCredential({ httpClient: clientOver(http) });
+}
+
+type SdkClient = NonNullable<DefaultAzureCredentialOptions["httpClient"]>;
+type SdkRequest = Parameters<SdkClient["sendRequest"]>[0];
+type SdkAnswer = Awaited<ReturnType<SdkClient["sendRequest"]>>;
+
+/** What the SDK asks for tokens with. Only the look whether this is a machine of Azure's has a limit on its time. */
+function clientOver(http: Http): SdkClient {
+  return {
+    async sendRequest(request) {
+      const outer = request.abortSignal as AbortSignal | undefined;
+      const { timeout } = request;
+      if (timeout <= 0) return ask(http, request, outer);
+      using patience = createPatience(timeout, outer, () => new Error("no answer in time"));
+      patience.start();
+      return await ask(http, request, patience.signal);
+    },
+  };
+}
+
+async function ask(
+  http: Http,
+  request: SdkRequest,
+  signal: AbortSignal | undefined,
+): Promise<SdkAnswer> {
+  const { method, body, url } = request;
+  const sdk = request.headers.toJSON();
+  // what is compressed would not be opened here
+  const { "content-length": _length, "accept-encoding": _encoding, ...headers } = sdk;
+  const bytes = typeof body === "string" ? Buffer.from(body) : undefined;
+  const answer = await http.send({ method, url: new URL(url), headers, body: bytes, signal });
+  const text = Buffer.concat(await answer.toArray()).toString("utf8");
+  const flat = Object.entries(answer.headers).map(([name, value]) => [name, String(value)]);
+  const answered = new Headers(flat as [string, string][]);
+  return {
+    request,
+    status: answer.statusCode!,
+    headers: Object.assign(answered, { toJSON: () => Object.fromEntries(answered) }),
+    bodyAsText: text,
+  } as unknown as SdkAnswer;
+}
