@@ -15,7 +15,6 @@ const WINDOW_LOG = Math.log2(FRAME_BYTES);
 const LEVEL = 3;
 /** Frames that are compressed at the same time, each on its own thread. */
 const IN_FLIGHT = 2;
-const OUTPUT_CHUNK_BYTES = 1 << 20;
 
 export interface PackOptions {
   readonly signal: AbortSignal;
@@ -77,8 +76,16 @@ function compressFrame(plain: Uint8Array): Promise<Uint8Array> {
       [ZSTD_c_windowLog]: WINDOW_LOG,
     },
     pledgedSrcSize: plain.length,
-    chunkSize: OUTPUT_CHUNK_BYTES,
+    chunkSize: mostPacked(plain.length),
   });
+}
+
+/**
+ * What zstd may come to at most (its ZSTD_compressBound). With room for all of it zstd reads the plain bytes where they
+ * are; with less it copies them into a window of its own. What is not written to is never in memory.
+ */
+function mostPacked(plainBytes: number): number {
+  return plainBytes + (plainBytes >> 8) + 64;
 }
 
 /** The input in blocks of a frame's size, the last one shorter; at least one. Takes its memory from `free` when it can. */
