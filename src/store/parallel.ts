@@ -3,7 +3,7 @@ import { StoreFailure } from "./failure.ts";
 import type { GetOptions, Store } from "./store.ts";
 
 /** Bytes of a range; smaller objects are read as they are. */
-const RANGE_BYTES = 8 << 20;
+const RANGE_BYTES = 4 << 20;
 /** Ranges under way, and in memory, at once. */
 const AHEAD = 4;
 /** Kinds of stores for which a range costs no more than its bytes, and that are far away. */
