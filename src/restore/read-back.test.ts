@@ -52,7 +52,7 @@ for (const rewrite of [false, true])
     assert.equal(written!.liveKeys, 71, "and the empty key, which holds the raised revision");
     assert.deepEqual(
       written!.findings.map(({ code }) => code),
-      ["no-trailer"],
+      ["no-trailer", "compaction-unfinished"],
     );
   });
 
