@@ -79,6 +79,25 @@ test("bin/holdfast says what to do when the packages are missing", async () => {
   assert.equal(stderr, `holdfast: its packages are not installed: run 'npm ci' in ${place}\n`);
 });
 
+test("bin/holdfast refuses a closed standard output, where results would be lost with status 0", async () => {
+  await using folder = await clone();
+  const shell = async (line: string): Promise<Finished> => run("/bin/sh", ["-c", line, folder.bin]);
+  const { status, stderr } = await shell('"$0" 0 >&-');
+  assert.equal(status, 1);
+  assert.match(stderr, /^holdfast: standard output is closed: [^\n]+\n$/);
+  for (const silent of ['"$0" 0 >/dev/null', '"$0" 0 <&-', '"$0" 0 2>&-', '"$0" 0 3>&- 4>&-'])
+    assert.equal((await shell(silent)).status, 0, silent);
+  assert.equal((await shell('"$0" 0 >&- 2>&-')).status, 1);
+});
+
+test("with standard input closed there is no snapshot in it, and with standard error closed the status tells", async () => {
+  const shell = async (line: string): Promise<Finished> => run("/bin/sh", ["-c", line, BIN]);
+  const { status, stderr } = await shell('"$0" inspect - <&-');
+  assert.equal(status, 10, stderr);
+  assert.match(stderr, /the snapshot is empty/);
+  assert.equal((await shell('"$0" versin 2>&-')).status, 1);
+});
+
 test("bin/holdfast of this clone runs on the pinned Node", async () => {
   const { status, stdout } = await holdfast(["version"]);
   assert.equal(status, 0);
