@@ -85,14 +85,12 @@ test("nobody reading standard error changes nothing", async () => {
   assert.equal(stdout, "1\n");
 });
 
-test("a full disk under standard output is an error", async (t) => {
+test("a full disk under standard output is an error, for a help too", async (t) => {
   if (process.platform !== "linux") return t.skip("needs /dev/full");
-  const { stdout, stderr } = await run("sh", [
-    "-c",
-    '"$1" version >/dev/full; echo "$?"',
-    "sh",
-    BIN,
-  ]);
-  assert.equal(stdout, "1\n");
-  assert.match(stderr, /^Error: cannot write "standard output": no space left on device\n$/);
+  for (const line of ["version", "--version", "--help", "help snapshot", "snapshot save --help"]) {
+    const script = `"$1" ${line} >/dev/full; echo "$?"`;
+    const { stdout, stderr } = await run("sh", ["-c", script, "sh", BIN]);
+    assert.equal(stdout, "1\n", line);
+    assert.match(stderr, /^Error: cannot write "standard output": no space left on device\n$/);
+  }
 });

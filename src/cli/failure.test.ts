@@ -18,20 +18,20 @@ test("errors of ours keep their code, status, message and hint", () => {
 test("errors of the operating system become sentences", async () => {
   const error = await open("/no/such").catch((cause: unknown) => cause);
   const failure = failureOf(error, "holdfast");
-  assert.equal(failure?.message, 'cannot open "/no/such": no such file or directory');
-  assert.deepEqual([failure?.exitStatus, failure?.hint], [1, undefined]);
+  assert.equal(failure.message, 'cannot open "/no/such": no such file or directory');
+  assert.deepEqual([failure.exitStatus, failure.hint], [1, undefined]);
 });
 
 test("what nobody foresaw keeps its message, and how to learn more", () => {
   const failure = failureOf(new TypeError("x is not a function"), "holdfast");
-  assert.deepEqual([failure?.exitStatus, failure?.message], [1, "x is not a function"]);
-  assert.match(failure?.hint ?? "", /--debug/);
-  assert.equal(failureOf("a string", "holdfast")?.message, "a string");
+  assert.deepEqual([failure.exitStatus, failure.message], [1, "x is not a function"]);
+  assert.match(failure.hint ?? "", /--debug/);
+  assert.equal(failureOf("a string", "holdfast").message, "a string");
 });
 
 test("an interruption has the signal's status; one by SIGPIPE has nothing to say", () => {
   const interrupted = failureOf(new Interruption("SIGINT", 2), "holdfast");
-  assert.deepEqual([interrupted?.exitStatus, interrupted?.message], [130, "interrupted by SIGINT"]);
+  assert.deepEqual([interrupted.exitStatus, interrupted.message], [130, "interrupted by SIGINT"]);
   const pipe = failureOf(new Interruption("SIGPIPE", 13), "holdfast");
-  assert.deepEqual([pipe?.exitStatus, pipe?.message], [141, undefined]);
+  assert.deepEqual([pipe.exitStatus, pipe.message], [141, undefined]);
 });

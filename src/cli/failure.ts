@@ -12,16 +12,18 @@ export interface Failure {
   readonly hint: string | undefined;
 }
 
-/** `undefined` when nothing failed: commander throws too when it has printed the help or the version. */
-export function failureOf(error: unknown, command: string): Failure | undefined {
+/** Nothing failed: commander throws too when it has printed the help or the version. */
+export function wasPrinted({ exitCode, code }: CommanderError): boolean {
+  return exitCode === 0 || code === "commander.help";
+}
+
+/** What `error` is to the user of the command of this name. */
+export function failureOf(error: unknown, command: string): Failure {
   if (error instanceof Interruption) {
     const message = error.signal === "SIGPIPE" ? undefined : error.message;
     return { exitStatus: error.exitStatus, code: "interrupted", message, hint: undefined };
   }
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0 || error.code === "commander.help") return undefined;
-    return failureOf(commandLineError(error, command), command);
-  }
+  if (error instanceof CommanderError) return failureOf(commandLineError(error, command), command);
   const known = error instanceof HoldfastError ? error : unforeseen(error);
   const { exitStatus, code, message, hint } = known;
   return { exitStatus, code, message, hint };

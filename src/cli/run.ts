@@ -1,8 +1,8 @@
-import type { Command } from "commander";
+import { CommanderError, type Command } from "commander";
 import { createLog, type Log, type LogSettings } from "../io/log.ts";
 import { fromGoFlags, locateCommand, type Located } from "./arguments.ts";
 import type { Context } from "./context.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf, wasPrinted } from "./failure.ts";
 import { createProgram } from "./program.ts";
 import { createProgressBar } from "./progress.ts";
 import { GROUPS } from "./verbs.ts";
@@ -29,7 +29,9 @@ export async function run(argv: readonly string[], world: World): Promise<number
     program.on("option:debug", () => (settings.debug = true));
     const commands = commandsOf(program, words);
     path = commands.map((command) => command.name()).join(" ");
-    await program.parseAsync(commandLine(commands, words, rest), { from: "user" });
+    await program
+      .parseAsync(commandLine(commands, words, rest), { from: "user" })
+      .catch(unlessPrinted);
     await flush(world.stdout);
     world.signal.throwIfAborted();
     return 0;
@@ -85,6 +87,11 @@ function commandLine(
   ];
 }
 
+/** Help and version end the parsing of a command line by an error that is none. */
+function unlessPrinted(error: unknown): void {
+  if (!(error instanceof CommanderError) || !wasPrinted(error)) throw error;
+}
+
 /** Waits until everything written so far has left the process. */
 async function flush(stream: Context["stdout"]): Promise<void> {
   await new Promise<void>((resolve) => stream.write("", () => resolve()));
@@ -92,9 +99,7 @@ async function flush(stream: Context["stdout"]): Promise<void> {
 
 /** In text the hint has a line of its own; in JSON it is one event with everything. */
 function report(error: unknown, command: string, log: Log, format: LogSettings["format"]): number {
-  const failure = failureOf(error, command);
-  if (failure === undefined) return 0;
-  const { exitStatus, code, message, hint } = failure;
+  const { exitStatus, code, message, hint } = failureOf(error, command);
   if (message === undefined) return exitStatus;
   if (format === "json") log.error(message, { code, exitStatus, hint });
   else {
