@@ -70,6 +70,32 @@ test("an empty data dir is filled and stays the same folder, with its own mode",
   assert.deepEqual(await readdir(root), ["d"]);
 });
 
+test("of two restores into one place the later is refused, leaves nothing, and the first stays whole", async () => {
+  const walDir = join(root, "wal");
+  const shared: readonly (readonly [name: string, walDir?: string])[] = [
+    ["d"],
+    ["present"],
+    ["other", walDir],
+  ];
+  await mkdir(join(root, "present"));
+  for (const [name, wal] of shared) {
+    const dataDir = join(root, name);
+    const later = await planDataDir({ dataDir, walDir: wal });
+    await restoreInto(dataDir, wal);
+    const before = await tree(root);
+    {
+      await using staged = await stageDataDir(later);
+      await fill(staged);
+      await assert.rejects(
+        staged.publish(),
+        (error: HoldfastError) => error.code === "data-dir-occupied" && error.hint !== undefined,
+      );
+    }
+    assert.deepEqual(await tree(root), before, name);
+    assert.ok(!(await readdir(root)).some((entry) => entry.includes(".holdfast-")));
+  }
+});
+
 test("a link to the data dir is followed and stays a link", async () => {
   await mkdir(join(root, "real"));
   await symlink("real", join(root, "d"));
@@ -116,7 +142,10 @@ test("a failed publication takes back what was published, and touches nothing of
     await fill(staged);
     await mkdir(dataDir);
     await writeFile(join(dataDir, "theirs"), "kept");
-    await assert.rejects(staged.publish(), /cannot rename .*: directory not empty$/);
+    await assert.rejects(
+      staged.publish(),
+      /cannot restore into .*: something was put there meanwhile$/,
+    );
   }
   assert.deepEqual(await readdir(root, { recursive: true }), ["d", "d/theirs"]);
   assert.equal(await readFile(join(dataDir, "theirs"), "utf8"), "kept");

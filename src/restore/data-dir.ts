@@ -4,6 +4,7 @@
  * there before is kept under another name.
  */
 import { dirname, join, relative, sep } from "node:path";
+import { HoldfastError } from "../errors.ts";
 import {
   createDirectories,
   giveTree,
@@ -93,11 +94,27 @@ async function publish(
     undo.defer(() => renameDirectory(to, from));
   }
   for (const { from, to } of moves) {
-    await renameDirectory(from, to);
+    await renameDirectory(from, to).catch(unlessOccupied(to));
     undo.defer(() => removeTree(to));
     await syncDirectory(dirname(to));
   }
   undo.move();
   await removeEmptyDirectories(roots);
   return isOwned;
+}
+
+/** The place was free when the plan was made. */
+function unlessOccupied(place: string): (error: HoldfastError) => never {
+  return (error) => {
+    const { code } = error.cause as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+    throw new HoldfastError(
+      "data-dir-occupied",
+      `cannot restore into "${place}": something was put there meanwhile`,
+      {
+        hint: "is another restore running? Look at what is there, or choose another place",
+        cause: error,
+      },
+    );
+  };
 }
