@@ -106,7 +106,8 @@ test("with --log-format json an error is one line with code, status and hint", a
   assert.match(String(time), /Z$/);
   assert.deepEqual(event, {
     level: "error",
-    message: 'cannot stat "/nowhere": no such file or directory',
+    message: 'cannot open "/nowhere": no such file or directory',
+    hint: "check the path; holdfast snapshot save makes a snapshot",
     code: "failed",
     exitStatus: 1,
   });
@@ -114,7 +115,7 @@ test("with --log-format json an error is one line with code, status and hint", a
 
 test("--debug says where in the program an error came from", async () => {
   const { stderr } = await runCommand(["--debug", "snapshot", "status", "/nowhere"]);
-  assert.match(stderr, /^Error: cannot stat .*\ndebug: /);
+  assert.match(stderr, /^Error: cannot open .*\nHint: .*\ndebug: /);
 });
 
 test("Go's way to write flags: before the command, with an equals sign, switches with a value", async () => {
@@ -130,7 +131,7 @@ test("flags of etcdctl that mean nothing to a file are taken all the same", asyn
     "--insecure-discovery=true --discovery-srv x --discovery-srv-name y --max-recv-bytes=0 --max-request-bytes 0 --timeout 10s " +
     "--debug=false snapshot status /nowhere -w=table";
   const { stderr } = await runCommand(line.split(" "));
-  assert.match(stderr, /cannot stat/);
+  assert.match(stderr, /cannot open/);
 });
 
 test("an interrupted command exits with 128 and the signal's number", async () => {

@@ -37,3 +37,13 @@ test("messages call a file by its path and - by what it is", () => {
   assert.equal(snapshotName("a b.db"), '"a b.db"');
   assert.equal(snapshotName("-"), "standard input");
 });
+
+test("what cannot be opened says why, and what to do", async () => {
+  const opening = (path: string) =>
+    openSnapshot(path, { stdin: new PassThrough(), signal: new AbortController().signal });
+  await assert.rejects(opening("/no/such.db"), {
+    message: 'cannot open "/no/such.db": no such file or directory',
+    hint: "check the path; holdfast snapshot save makes a snapshot",
+  });
+  await assert.rejects(opening("/dev/null/x"), { hint: "check the path: a part of it is a file" });
+});

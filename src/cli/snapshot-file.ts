@@ -5,6 +5,7 @@ import { inspectStream } from "../inspect/inspect.ts";
 import type { Inspection } from "../inspect/report.ts";
 import { openPipe } from "../io/pipe.ts";
 import { fileSource, iterableSource, type ByteSource } from "../io/source.ts";
+import { systemWords } from "../io/system-error.ts";
 import type { Context } from "./context.ts";
 
 /** What messages call it: its path in quotes, or standard input. */
@@ -19,8 +20,8 @@ export async function openSnapshot(
   file: string,
   { stdin, signal }: Pick<Context, "stdin" | "signal">,
 ): Promise<OpenSnapshot> {
-  const stream = file === "-" ? stdin : await openPipe(file);
-  if (stream === undefined) return namedSource(file, await fileSource(file));
+  const stream = file === "-" ? stdin : await openPipe(file).catch(unopened(file));
+  if (stream === undefined) return namedSource(file, await fileSource(file).catch(unopened(file)));
   // Whoever reads gets the error; without a listener one that comes between two readings would end the process.
   stream.on("error", () => {});
   const stop = (): void => void stream.destroy(signal.reason as Error);
@@ -34,6 +35,20 @@ export async function openSnapshot(
       signal.removeEventListener("abort", stop);
       stream.destroy();
     },
+  };
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: "check the path; holdfast snapshot save makes a snapshot",
+  ENOTDIR: "check the path: a part of it is a file",
+  EACCES: "run it as a user that may read it",
+};
+
+function unopened(file: string): (error: NodeJS.ErrnoException) => never {
+  return (cause) => {
+    const hint = HINTS[cause.code ?? ""];
+    const message = `cannot open ${snapshotName(file)}: ${systemWords(cause)}`;
+    throw new HoldfastError("failed", message, { cause, ...(hint !== undefined && { hint }) });
   };
 }
 
