@@ -224,12 +224,14 @@ async function userOf(
     );
   if (password) return { name: text, password };
   const [, name = text, inline] = /^([^:]*):(.*)$/s.exec(text) ?? [];
-  if (passwordFile !== undefined) return { name, password: await readPassword(passwordFile) };
+  if (passwordFile !== undefined)
+    return { name, password: await readPassword(passwordFile, context) };
   return { name, password: inline ?? (await askPassword(name, context)) };
 }
 
-async function readPassword(path: string): Promise<string> {
-  const bytes = await readSmallFile(path).catch((cause: unknown) => {
+async function readPassword(path: string, { signal }: Context): Promise<string> {
+  const bytes = await readSmallFile(path, signal).catch((cause: unknown) => {
+    signal.throwIfAborted();
     throw unusablePassword(path, systemWords(cause), cause);
   });
   const [line = ""] = Buffer.from(bytes).toString().split(/\r?\n/, 1);

@@ -5,6 +5,7 @@ import { recordingLog } from "../../test/support/faulty-store.ts";
 import { scratch } from "../../test/support/scratch.ts";
 import { warnOfIdentity } from "./identity-on-host.ts";
 
+const { signal } = new AbortController();
 const SECRET = "AGE-SECRET-KEY-1XYZ\n";
 
 test("an identity beside the keys, or where a variable points, is warned of without being quoted", async () => {
@@ -12,7 +13,7 @@ test("an identity beside the keys, or where a variable points, is warned of with
   const warned = async (env: Record<string, string> = {}): Promise<string[]> => {
     const log = recordingLog();
     const keys = [folder.file("recipients.txt"), folder.file("signing-key"), undefined];
-    await warnOfIdentity(keys, { env, log });
+    await warnOfIdentity(keys, { env, log, signal });
     assert.ok(!log.lines.join().includes("XYZ"));
     return log.lines.map((line) => /warn "(.*)" opens all backups/.exec(line)?.[1] ?? line);
   };

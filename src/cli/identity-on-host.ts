@@ -11,7 +11,7 @@ const USUAL_NAMES = ["identity.txt", "recovery-kit.md"];
  */
 export async function warnOfIdentity(
   beside: readonly (string | undefined)[],
-  { env, log }: Pick<Context, "env" | "log">,
+  { env, log, signal }: Pick<Context, "env" | "log" | "signal">,
 ): Promise<void> {
   const folders = new Set(beside.filter((path) => path !== undefined).map((path) => dirname(path)));
   const named = env["HOLDFAST_IDENTITY"] ? [env["HOLDFAST_IDENTITY"]] : [];
@@ -19,7 +19,8 @@ export async function warnOfIdentity(
     USUAL_NAMES.map((name) => join(folder, name)),
   );
   for (const path of new Set([...named, ...candidates])) {
-    const content = await readSmallFile(path).catch(() => undefined);
+    const content = await readSmallFile(path, signal).catch(() => undefined);
+    signal.throwIfAborted();
     if (content === undefined || !Buffer.from(content).includes(SECRET)) continue;
     log.warn(
       `"${path}" opens all backups, and lies on the machine that takes them: keep it elsewhere, printed or offline`,

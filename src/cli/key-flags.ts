@@ -80,7 +80,7 @@ export async function readRecipients(command: Command, context: Context): Promis
     throw new HoldfastError("usage", "nobody is named to seal the backup to", {
       hint: "give --recipients-file FILE or HOLDFAST_RECIPIENTS_FILE (holdfast init makes one), or say --seal none",
     });
-  return parseRecipients(await readKeyFile(path, "recipients-unusable"));
+  return parseRecipients(await readKeyFile(path, "recipients-unusable", context));
 }
 
 /** Who signs; undefined where no key is named. */
@@ -89,7 +89,7 @@ export async function readSign(command: Command, context: Context): Promise<Sign
   if (!path) return undefined;
   const { readSigningKey } = await import("../seal/signing-key.ts");
   const { signWith } = await import("../repository/trust.ts");
-  const file = await readKeyFile(path, "signing-key-unusable");
+  const file = await readKeyFile(path, "signing-key-unusable", context);
   return signWith(await readSigningKey(file, passphraseOf(context)));
 }
 
@@ -113,26 +113,33 @@ export async function readIdentities(
   const mayAsk = hasPassphrase(env) || context.stdin.isTTY === true;
   if (paths.length === 0 && !mayAsk) return undefined;
   const { parseIdentities } = await import("../seal/identities.ts");
-  const files = await Promise.all(paths.map((path) => readKeyFile(path, "identity-unusable")));
+  const files = await Promise.all(
+    paths.map((path) => readKeyFile(path, "identity-unusable", context)),
+  );
   return parseIdentities(files, passphraseOf(context));
 }
 
 /** Whose signatures count; undefined where that is not said. */
 export async function readTrust(
   command: Command,
-  { env }: Pick<Context, "env">,
+  context: Pick<Context, "env" | "signal">,
 ): Promise<Trust | undefined> {
-  const path = command.opts<KeyFlags>().allowedSigners ?? env["HOLDFAST_ALLOWED_SIGNERS"];
+  const path = command.opts<KeyFlags>().allowedSigners ?? context.env["HOLDFAST_ALLOWED_SIGNERS"];
   if (!path) return undefined;
   const { parseAllowedSigners } = await import("../seal/signature.ts");
   const { trustIn } = await import("../repository/trust.ts");
-  return trustIn(parseAllowedSigners(await readKeyFile(path, "allowed-signers-unusable")));
+  return trustIn(parseAllowedSigners(await readKeyFile(path, "allowed-signers-unusable", context)));
 }
 
-async function readKeyFile(path: string, code: ErrorCode): Promise<KeyFile> {
+async function readKeyFile(
+  path: string,
+  code: ErrorCode,
+  { signal }: Pick<Context, "signal">,
+): Promise<KeyFile> {
   try {
-    return { name: path, content: await readSmallFile(path) };
+    return { name: path, content: await readSmallFile(path, signal) };
   } catch (error) {
+    signal.throwIfAborted();
     const why = (error as Error).message;
     throw new HoldfastError(code, `cannot use "${path}": ${why}`, { cause: error });
   }
@@ -149,7 +156,7 @@ function passphraseOf(context: Context): AskPassphrase {
     if (env["HOLDFAST_PASSPHRASE"]) return env["HOLDFAST_PASSPHRASE"];
     const path = env["HOLDFAST_PASSPHRASE_FILE"];
     if (path) {
-      const { content } = await readKeyFile(path, "identity-unusable");
+      const { content } = await readKeyFile(path, "identity-unusable", context);
       return Buffer.from(content).toString().split(/\r?\n/, 1)[0]!;
     }
     const unanswered = (): HoldfastError =>

@@ -89,11 +89,11 @@ export interface OpenFlags {
 /** Opens the store of a URL, with the credentials that the environment has for it; a repository may come into it. */
 export async function openStoreAt(
   url: string,
-  { env, log }: Context,
+  { env, log, signal }: Context,
   { limits = {} }: OpenFlags = {},
 ): Promise<Store> {
   const { openStore } = await import("../store/open.ts");
-  return openStore(url, { env, log, limits });
+  return openStore(url, { env, log, signal, limits });
 }
 
 /**
@@ -105,10 +105,10 @@ export async function openRepositoryAt(
   context: Context,
   { limits = {} }: OpenFlags = {},
 ): Promise<Repository> {
-  const { env, log } = context;
+  const { env, log, signal } = context;
   const { openStore } = await import("../store/open.ts");
   const { openRepository } = await import("../repository/repository.ts");
-  const store = await openStore(url, { env, log, limits, marker: MARKER_KEY });
+  const store = await openStore(url, { env, log, signal, limits, marker: MARKER_KEY });
   try {
     return await openRepository(store, context);
   } catch (error) {

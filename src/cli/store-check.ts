@@ -63,7 +63,7 @@ async function check(url: string, { output, size }: Flags, context: Context): Pr
   const { openStore } = await import("../store/open.ts");
   const { checkStore } = await import("../store/check.ts");
   const { env, log, signal, stdout } = context;
-  await using store = await openStore(url, { env, log, persistence: PERSISTENCE });
+  await using store = await openStore(url, { env, log, signal, persistence: PERSISTENCE });
   const asText = output === "text";
   const onStep = (step: CheckStep): void => void (asText && stdout.write(`${stepText(step)}\n`));
   const found = await checkStore(store, { bytes: size, signal, onStep });

@@ -82,7 +82,7 @@ export async function createClusterClient(
   const endpoints = texts.map(parseEndpoint);
   if (endpoints.length === 0)
     throw new HoldfastError("usage", "no endpoint is given", { hint: "give --endpoints" });
-  if (options.tls !== undefined) await readTlsFiles(options.tls);
+  if (options.tls !== undefined) await readTlsFiles(options.tls, signal);
   return new ClusterClient(endpoints, options);
 }
 

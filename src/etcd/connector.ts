@@ -65,23 +65,23 @@ export class Connector extends ChannelCredentials implements Disposable {
     const socket = connectPlain({ ...this.#endpoint.address, signal });
     await once(socket, "connect");
     socket.setNoDelay();
-    return this.#own(socket);
+    return this.#own(socket, signal);
   }
 
-  async #own(socket: Socket): Promise<Socket> {
+  async #own(socket: Socket, signal?: AbortSignal): Promise<Socket> {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     // whoever takes the socket over hears of it as well; until then nobody would, and that would end the process
     socket.on("error", () => {});
-    return this.#tls === undefined ? socket : this.#secure(socket, this.#tls);
+    return this.#tls === undefined ? socket : this.#secure(socket, this.#tls, signal);
   }
 
-  async #secure(socket: Socket, settings: TlsSettings): Promise<TLSSocket> {
+  async #secure(socket: Socket, settings: TlsSettings, signal?: AbortSignal): Promise<TLSSocket> {
     const trail = this.#trail;
     trail.error = undefined;
     const name = settings.serverName ?? this.#endpoint.certificateName;
     try {
-      const { context, clientCertificate } = await readTlsFiles(settings);
+      const { context, clientCertificate } = await readTlsFiles(settings, signal);
       trail.clientCertificate = clientCertificate;
       if (socket.destroyed) throw socket.errored ?? new Error("the server hung up");
       const secured = await handshake(socket, context, name);

@@ -22,8 +22,11 @@ export interface TlsMaterial {
   readonly clientCertificate: X509Certificate | undefined;
 }
 
-/** Reads and checks the files. Throws "certificate-unusable", naming the file. */
-export async function readTlsFiles(settings: TlsSettings): Promise<TlsMaterial> {
+/** Reads and checks the files. Throws "certificate-unusable", naming the file, or the reason of `signal`. */
+export async function readTlsFiles(
+  settings: TlsSettings,
+  signal?: AbortSignal,
+): Promise<TlsMaterial> {
   const { caFile, certFile, keyFile } = settings;
   if ((certFile === undefined) !== (keyFile === undefined))
     throw new HoldfastError(
@@ -31,11 +34,11 @@ export async function readTlsFiles(settings: TlsSettings): Promise<TlsMaterial> 
       `cannot use a client certificate: --${certFile === undefined ? "cert" : "key"} is missing`,
       { hint: "give --cert and --key together" },
     );
-  const ca = caFile === undefined ? systemRoots() : await readAuthorities(caFile);
+  const ca = caFile === undefined ? systemRoots() : await readAuthorities(caFile, signal);
   const client =
     certFile === undefined || keyFile === undefined
       ? undefined
-      : await readClientCertificate(certFile, keyFile);
+      : await readClientCertificate(certFile, keyFile, signal);
   return {
     context: createSecureContext({
       ca,
@@ -51,19 +54,19 @@ function systemRoots(): string[] {
   return system.length > 0 ? system : getCACertificates("default");
 }
 
-async function readAuthorities(path: string): Promise<string[]> {
-  const blocks = certificateBlocks((await readPem("CA certificate", path)).toString());
+async function readAuthorities(path: string, signal?: AbortSignal): Promise<string[]> {
+  const blocks = certificateBlocks((await readPem("CA certificate", path, signal)).toString());
   if (blocks.length === 0) throw unusable("CA certificate", path, "it holds no PEM certificate");
   for (const block of blocks) parse("CA certificate", path, () => new X509Certificate(block));
   return blocks;
 }
 
-async function readClientCertificate(certFile: string, keyFile: string) {
-  const pem = await readPem("client certificate", certFile);
+async function readClientCertificate(certFile: string, keyFile: string, signal?: AbortSignal) {
+  const pem = await readPem("client certificate", certFile, signal);
   if (certificateBlocks(pem.toString()).length === 0)
     throw unusable("client certificate", certFile, "it holds no PEM certificate");
   const certificate = parse("client certificate", certFile, () => new X509Certificate(pem));
-  const keyPem = await readPem("client key", keyFile);
+  const keyPem = await readPem("client key", keyFile, signal);
   if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(keyPem.toString()))
     throw unusable("client key", keyFile, "it is locked by a passphrase");
   const key = parse("client key", keyFile, () => createPrivateKey(keyPem));
@@ -72,10 +75,11 @@ async function readClientCertificate(certFile: string, keyFile: string) {
   return { pem, keyPem, certificate };
 }
 
-async function readPem(what: string, path: string): Promise<Buffer> {
+async function readPem(what: string, path: string, signal?: AbortSignal): Promise<Buffer> {
   try {
-    return Buffer.from(await readSmallFile(path));
+    return Buffer.from(await readSmallFile(path, signal));
   } catch (error) {
+    signal?.throwIfAborted();
     const { errno, message } = error as NodeJS.ErrnoException;
     throw new HoldfastError(
       "certificate-unusable",

@@ -1,5 +1,6 @@
 /** From a URL to a store. The only importer of drivers: each, and the SDK it needs, is loaded when it is asked for. */
 import type { Log } from "../io/log.ts";
+import { unlessAborted } from "../io/patience.ts";
 import { StoreFailure } from "./failure.ts";
 import { limited, type Limits } from "./limited.ts";
 import { parseLocation } from "./location.ts";
@@ -23,6 +24,8 @@ export interface OpenOptions {
   /** Where drivers look for credentials. */
   readonly env: StoreLocation["env"];
   readonly log: Log;
+  /** Ends the waiting for a file of keys or credentials that is a pipe. */
+  readonly signal?: AbortSignal;
   /** How long to keep trying; `USUAL_PERSISTENCE` when left out. */
   readonly persistence?: Persistence;
   /** How fast; without limits when left out. */
@@ -46,12 +49,13 @@ export async function openStore(url: string, options: OpenOptions): Promise<Stor
 /** The driver's own store, as the wrappers get it: for the tests of drivers. */
 export async function openDriver(
   url: string,
-  { env, log, persistence = USUAL_PERSISTENCE }: OpenOptions,
+  { env, log, signal, persistence = USUAL_PERSISTENCE }: OpenOptions,
 ): Promise<Store> {
   const location = parseLocation(url, env);
   const load = DRIVERS[location.scheme];
   if (load === undefined)
     throw new StoreFailure("store-unsupported", `there is no driver for ${location.scheme}:// yet`);
   const driver = await load();
-  return driver(location, { log, persistence });
+  const opening = driver(location, { log, persistence });
+  return signal === undefined ? opening : unlessAborted(opening, signal);
 }
