@@ -110,12 +110,21 @@ function isCompactionMark([key]: [string, string]): boolean {
 }
 
 test("a bump writes the rows that etcdutl writes", async () => {
-  const flags = ["--bump-revision=1000000000", "--mark-compacted"];
-  const { theirs, ours, theirDir, ourDir } = await both("3.6", "bump", snapshot, ...flags);
-  assert.deepEqual([theirs.status, ours.status], [0, 0], theirs.stderr + ours.stderr);
-  const [their, our] = [await databaseContents(theirDir), await databaseContents(ourDir)];
-  assert.deepEqual(our["key"], their["key"]);
-  assert.deepEqual(our["meta"]!.filter(isCompactionMark), their["meta"]!.filter(isCompactionMark));
+  // in every way to write a number that Go reads: 010 is eight
+  for (const bump of ["1000000000", "1_000", "0x10", "0b11", "0o17", "010"]) {
+    const flags = [`--bump-revision=${bump}`, "--mark-compacted"];
+    const { theirs, ours, theirDir, ourDir } = await both(
+      "3.6",
+      `bump-${bump}`,
+      snapshot,
+      ...flags,
+    );
+    assert.deepEqual([theirs.status, ours.status], [0, 0], theirs.stderr + ours.stderr);
+    const [their, our] = [await databaseContents(theirDir), await databaseContents(ourDir)];
+    assert.deepEqual(our["key"], their["key"], bump);
+    const [theirMark, ourMark] = [their, our].map(({ meta }) => meta!.filter(isCompactionMark));
+    assert.deepEqual(ourMark, theirMark, bump);
+  }
 });
 
 test("without --data-dir the name of the member is the name of the folder", async () => {
@@ -270,6 +279,11 @@ const REFUSALS: Record<string, Refusal> = {
   "a bump that is no number": {
     prepare: flags("--bump-revision=-1", "--mark-compacted"),
     message: /--bump-revision.*-1.*invalid|invalid.*-1/,
+    status: 1,
+  },
+  "a bump that is no number in base eight": {
+    prepare: flags("--bump-revision=08", "--mark-compacted"),
+    message: /--bump-revision.*08.*invalid|invalid.*08/,
     status: 1,
   },
   "no file": {

@@ -3,6 +3,7 @@ import { HoldfastError } from "../errors.ts";
 import { addConnectionFlags, clusterSettings } from "./connection-flags.ts";
 import type { Context } from "./context.ts";
 import { refuseUnproven, refuseUnreadable, tellDoubts } from "./damage.ts";
+import { parseInt64 } from "./go-integer.ts";
 import { addHelpSections } from "./help.ts";
 import { addIgnoredFlags } from "./ignored-flags.ts";
 import { printableMemberHashes } from "./member-hash-rows.ts";
@@ -70,7 +71,8 @@ const FAILURES = [
 ] as const;
 
 function parseRevision(text: string): bigint {
-  if (/^\d{1,19}$/.test(text) && BigInt(text) < 1n << 63n) return BigInt(text);
+  const revision = parseInt64(text);
+  if (revision >= 0n) return revision;
   throw new InvalidArgumentError("It is no revision.");
 }
 

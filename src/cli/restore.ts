@@ -5,6 +5,7 @@ import { TARGET_VERSIONS, type TargetVersion } from "../restore/target-version.t
 import { parseByteCount } from "./byte-count.ts";
 import { requireConsent } from "./consent.ts";
 import type { Context } from "./context.ts";
+import { parseUint64 } from "./go-integer.ts";
 import { addHelpSections } from "./help.ts";
 import { readIdentities } from "./key-flags.ts";
 import { addOpenFlags, openBackup, OPEN_FAILURES } from "./open-backup.ts";
@@ -160,7 +161,8 @@ function contentOptions(): Option[] {
 const BUMP_END = 1n << 62n;
 
 function parseBump(text: string): bigint {
-  if (/^[1-9]\d{0,18}$/.test(text) && BigInt(text) < BUMP_END) return BigInt(text);
+  const bump = parseUint64(text);
+  if (bump > 0n && bump < BUMP_END) return bump;
   throw new InvalidArgumentError("It is no number of revisions.");
 }
 

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { HoldfastError } from "../errors.ts";
 import { fileHolder } from "../io/file-holder.ts";
 import type { RestoreRequest } from "../restore/restore.ts";
@@ -6,6 +6,7 @@ import { TARGET_VERSIONS, type TargetVersion } from "../restore/target-version.t
 import type { Log } from "../io/log.ts";
 import { acceptFindingOption } from "./accept-finding.ts";
 import type { Context } from "./context.ts";
+import { parseUint64 } from "./go-integer.ts";
 import { addHelpSections } from "./help.ts";
 import { tellRestored } from "./restore-summary.ts";
 import { openSnapshot } from "./snapshot-file.ts";
@@ -124,13 +125,6 @@ function ignoredOptions(): Option[] {
       "accepted for etcdutl's sake: nothing is written to standard output",
     ),
   ];
-}
-
-const UINT64_END = 1n << 64n;
-
-function parseUint64(text: string): bigint {
-  if (/^\d{1,20}$/.test(text) && BigInt(text) < UINT64_END) return BigInt(text);
-  throw new InvalidArgumentError("It is no unsigned 64-bit number.");
 }
 
 /** Nothing but what etcdutl does. */
