@@ -10,6 +10,7 @@ import { askPassword } from "./ask-password.ts";
 import { fromGoFlags } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { parseDuration } from "./duration.ts";
+import { parseInt64 } from "./go-integer.ts";
 
 interface ConnectionFlags {
   readonly endpoints: readonly string[];
@@ -104,8 +105,11 @@ function ownOptions(): Option[] {
 
 /** Part of etcdctl's command line, without meaning here. */
 function ignoredOptions(): Option[] {
-  const names = ["--max-request-bytes <n>", "--max-recv-bytes <n>", "--hex"];
-  return names.map((name) => new Option(name).hideHelp());
+  const numbers = ["--max-request-bytes <n>", "--max-recv-bytes <n>"];
+  return [
+    ...numbers.map((name) => new Option(name).argParser(parseInt64).hideHelp()),
+    new Option("--hex").hideHelp(),
+  ];
 }
 
 function duration(name: string, description: string): Option {

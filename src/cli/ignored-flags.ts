@@ -1,24 +1,27 @@
 import { Option, type Command } from "commander";
+import { parseGoDuration } from "./duration.ts";
+import { parseInt64 } from "./go-integer.ts";
 
 /** etcdctl's global flags that take a value, and etcdutl's: `snapshot status` of 3.4 and 3.5 takes them all. */
-const WITH_VALUE = [
+const TEXTS = [
   "--auth-jwt-token",
   "--cacert",
   "--cert",
-  "--command-timeout",
-  "--dial-timeout",
   "-d, --discovery-srv",
   "--discovery-srv-name",
   "--endpoints",
-  "--keepalive-time",
-  "--keepalive-timeout",
   "--key",
-  "--max-recv-bytes",
-  "--max-request-bytes",
   "--password",
-  "--timeout",
   "--user",
 ];
+const DURATIONS = [
+  "--command-timeout",
+  "--dial-timeout",
+  "--keepalive-time",
+  "--keepalive-timeout",
+  "--timeout",
+];
+const NUMBERS = ["--max-recv-bytes", "--max-request-bytes"];
 const SWITCHES = [
   "--hex",
   "--insecure-discovery",
@@ -26,10 +29,19 @@ const SWITCHES = [
   "--insecure-transport",
 ];
 
-/** Lets a command that works on a file be called as scripts call etcd's tools. The help shows none of them. */
+/**
+ * Lets a command that works on a file be called as scripts call etcd's tools, which refuse values of another kind. The
+ * help shows none of them.
+ */
 export function addIgnoredFlags(command: Command): void {
-  for (const flags of [...WITH_VALUE.map((name) => `${name} <value>`), ...SWITCHES]) {
-    const option = new Option(flags).hideHelp();
-    if (command.options.every(({ long }) => long !== option.long)) command.addOption(option);
-  }
+  const withValue = (name: string): Option => new Option(`${name} <value>`);
+  const options = [
+    ...TEXTS.map(withValue),
+    ...DURATIONS.map((name) => withValue(name).argParser(parseGoDuration)),
+    ...NUMBERS.map((name) => withValue(name).argParser(parseInt64)),
+    ...SWITCHES.map((name) => new Option(name)),
+  ];
+  for (const option of options)
+    if (command.options.every(({ long }) => long !== option.long))
+      command.addOption(option.hideHelp());
 }

@@ -45,6 +45,21 @@ test("every line of the help fits into a hundred columns, examples apart", async
   }
 });
 
+test("a flag that means nothing here takes only values of its kind all the same, as in etcd's tools", async () => {
+  for (const [line, flag, value] of [
+    ["snapshot status /nowhere", "--timeout", "abc"],
+    ["snapshot status /nowhere", "--command-timeout", "5"],
+    ["hashkv /nowhere", "--max-recv-bytes", "1k"],
+    ["snapshot save /nowhere/x", "--max-request-bytes", "1.5"],
+    ["snapshot restore /nowhere", "--timeout", ""],
+    ["snapshot restore /nowhere", "--initial-memory-map-size", "-1"],
+  ] as const) {
+    const { status, stderr } = await runCommand([...line.split(" "), `${flag}=${value}`]);
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, new RegExp(`${flag} <.*argument '${value}' is invalid`), line);
+  }
+});
+
 const WRONG: [line: string, status: number, stderr: string][] = [
   ["versin", 1, "unknown command 'versin'\nHint: did you mean version? see holdfast --help"],
   [

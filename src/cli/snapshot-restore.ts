@@ -6,6 +6,7 @@ import { TARGET_VERSIONS, type TargetVersion } from "../restore/target-version.t
 import type { Log } from "../io/log.ts";
 import { acceptFindingOption } from "./accept-finding.ts";
 import type { Context } from "./context.ts";
+import { parseGoDuration } from "./duration.ts";
 import { parseUint64 } from "./go-integer.ts";
 import { addHelpSections } from "./help.ts";
 import { tellRestored } from "./restore-summary.ts";
@@ -119,7 +120,10 @@ function ignoredOptions(): Option[] {
       "--initial-memory-map-size <bytes>",
       "accepted for etcdutl's sake: nothing is mapped into memory",
     ).argParser(parseUint64),
-    new Option("--timeout <duration>", "accepted for etcdutl's sake: no lock is waited for"),
+    new Option(
+      "--timeout <duration>",
+      "accepted for etcdutl's sake: no lock is waited for",
+    ).argParser(parseGoDuration),
     new Option(
       "-w, --write-out <format>",
       "accepted for etcdutl's sake: nothing is written to standard output",
