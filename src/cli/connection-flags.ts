@@ -255,7 +255,7 @@ function warnOfRisks(flags: ConnectionFlags, tls: TlsSettings | undefined, { log
     log.warn(
       "--insecure-skip-tls-verify: the server's certificate is not checked, so anybody on the way can read and change what is transferred",
     );
-  const plain = flags.endpoints.filter((text) => text.startsWith("http://"));
+  const plain = flags.endpoints.filter((text) => /^http:/i.test(text));
   if (tls !== undefined && plain.length > 0)
     log.warn(`not encrypted, although TLS is set up: ${plain.join(", ")} (https:// would be)`);
 }

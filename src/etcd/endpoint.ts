@@ -28,11 +28,13 @@ const TRANSPORTS = {
 
 /**
  * Reads `http://host:port`, `https://host:port`, `host:port` (an IPv6 address in brackets), `unix:///path` and
- * `unixs:///path`. Without a port, 2379. Throws "usage".
+ * `unixs:///path`. Without a port, 2379. As for etcdctl the case of the scheme does not matter, nor does what follows
+ * the port of a URL. Throws "usage".
  */
-export function parseEndpoint(given: string): Endpoint {
-  const text = given.trim();
-  const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/is.exec(text) ?? [];
+export function parseEndpoint(endpoint: string): Endpoint {
+  const text = endpoint.trim();
+  const [, given, rest] = /^([a-z]+):\/\/(.*)$/is.exec(text) ?? [];
+  const scheme = given?.toLowerCase();
   if (scheme === undefined) {
     const [, path] = /^unixs?:(.+)$/.exec(text) ?? [];
     if (path === undefined) return networkEndpoint(text, text, "either");
@@ -43,7 +45,7 @@ export function parseEndpoint(given: string): Endpoint {
     : undefined;
   if (transport === undefined) throw unusable(text, `the scheme "${scheme}" is not known`);
   if (scheme.startsWith("unix")) return socketEndpoint(text, rest!, transport);
-  return networkEndpoint(text, rest!.replace(/\/$/, ""), transport);
+  return networkEndpoint(text, rest!.replace(/[/?#].*$/s, ""), transport);
 }
 
 function socketEndpoint(text: string, path: string, transport: Endpoint["transport"]): Endpoint {
