@@ -7,9 +7,17 @@ import type { EndpointOptions } from "../src/etcd/cluster-client.ts";
 import type { TlsSettings } from "../src/etcd/tls-files.ts";
 import { Maintenance } from "../src/etcd/gen/etcdserverpb/rpc_pb.ts";
 import { openSnapshot } from "../src/etcd/snapshot.ts";
-import { certificate, type CertificateName } from "./support/certificates.ts";
+import { certificate, makeCertificates, type CertificateName } from "./support/certificates.ts";
 import { fails, open, until } from "./support/connecting.ts";
-import { ETCD_LINES, bootCluster, freeURLs, startCluster, type Cluster } from "./support/etcd.ts";
+import {
+  ETCD_LINES,
+  bootCluster,
+  etcdBinaries,
+  freeURLs,
+  startCluster,
+  type Cluster,
+} from "./support/etcd.ts";
+import { run } from "./support/program.ts";
 import { scratch } from "./support/scratch.ts";
 
 async function status(endpoint: string, more: Partial<EndpointOptions> = {}) {
@@ -217,6 +225,38 @@ test("ports that are no etcd are told apart", async () => {
     await fails("connection-failed", /nothing listens there/, ask("127.0.0.1:1"));
     await fails("connection-failed", /cannot be resolved/, ask("no.such.host.invalid:1"));
     await fails("connection-failed", /no such socket/, ask("unix:///nonexistent/etcd.sock"));
+  }
+});
+
+test("where TLS meets a port without it, the hint names what asked for TLS", async () => {
+  await using plain = await startCluster({ line: "3.6" });
+  await using folder = await scratch();
+  const url = plain.endpoints[0]!;
+  const address = url.replace("http://", "");
+  await makeCertificates(folder.path);
+  const { caFile, certFile, keyFile } = certificate(folder.path, "client");
+  const cases = [
+    [url.replace("http", "https"), { caFile }, "use http:// for this endpoint"],
+    [address, {}, "use http:// for this endpoint, or leave out --insecure-transport=false"],
+    [address, { caFile }, "use http:// for this endpoint, or leave out --cacert"],
+    [
+      address,
+      { caFile, certFile, keyFile },
+      "use http:// for this endpoint, or leave out --cacert, --cert and --key",
+    ],
+  ] as const;
+  for (const [endpoint, tls, hint] of cases)
+    await assert.rejects(status(endpoint, { tls }), { code: "wrong-protocol", hint });
+});
+
+test("the scheme may be in capitals, and what follows the port of a URL is ignored, as by etcdctl", async () => {
+  await using cluster = await startCluster({ line: "3.6" });
+  const { etcdctl } = await etcdBinaries("3.6");
+  for (const ending of ["", "/", "/v3", "?a=b#c"]) {
+    const url = `${cluster.endpoints[0]!.replace("http", "HTTP")}${ending}`;
+    const theirs = await run(etcdctl, [`--endpoints=${url}`, "get", "x"]);
+    assert.equal(theirs.status, 0, theirs.stderr);
+    await status(url);
   }
 });
 

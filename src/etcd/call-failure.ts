@@ -4,6 +4,7 @@ import { HoldfastError, type ErrorCode } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { speaksPlainHttp2, speaksTls } from "./protocol-probe.ts";
 import { clientCertificateFailure } from "./tls-failure.ts";
+import type { TlsSettings } from "./tls-files.ts";
 import type { ConnectionTrail } from "./connector.ts";
 
 /** A call that failed: as the gRPC library's ServiceError. */
@@ -19,6 +20,8 @@ export function callError(code: Status, details: string, cause?: Error): CallErr
 export interface CallContext {
   readonly endpoint: Endpoint;
   readonly isSecure: boolean;
+  /** What was said about TLS, whether this endpoint heeds it or not. */
+  readonly tls: TlsSettings | undefined;
   readonly trail: ConnectionTrail;
   /** What was tried: the method's name. */
   readonly method: string;
@@ -201,11 +204,30 @@ async function protocolMismatch(context: CallContext): Promise<HoldfastError | u
       : `cannot connect to "${endpoint.text}": it speaks TLS only`,
     {
       hint: isSecure
-        ? "use http:// for this endpoint, or leave out --cacert, --cert and --key"
+        ? wayToPlain(context)
         : "use https:// for this endpoint, with --cacert and, if it wants them, --cert and --key",
     },
   );
 }
+
+/** What asked for TLS: the endpoint's scheme, or the flags that were given. */
+function wayToPlain({ endpoint: { transport, address }, tls = {} }: CallContext): string {
+  const isSocket = "path" in address;
+  const scheme = `use ${isSocket ? "unix" : "http"}:// for this endpoint`;
+  if (transport === "tls") return scheme;
+  const given = TLS_FLAGS.filter(([setting]) => tls[setting]).map(([, flag]) => flag);
+  const [last = "--insecure-transport=false", ...others] = given.toReversed();
+  const flags = [others.toReversed().join(", "), last].filter(Boolean).join(" and ");
+  return isSocket ? `leave out ${flags}` : `${scheme}, or leave out ${flags}`;
+}
+
+const TLS_FLAGS = [
+  ["caFile", "--cacert"],
+  ["certFile", "--cert"],
+  ["keyFile", "--key"],
+  ["serverName", "--tls-server-name"],
+  ["skipVerify", "--insecure-skip-tls-verify"],
+] as const satisfies readonly (readonly [keyof TlsSettings, flag: string])[];
 
 function strange({ text }: Endpoint, error: CallError): HoldfastError {
   const reason = error.details

@@ -232,8 +232,8 @@ export class Connection implements Disposable {
   /** Forgets a token that was refused, so that the next call asks for another. */
   async #explain(error: CallError, method: DescMethod): Promise<HoldfastError> {
     const { endpoint, isSecure } = this;
-    const { user } = this.#settings;
-    const context = { endpoint, isSecure, method: method.name, user: user?.name };
+    const { user, tls } = this.#settings;
+    const context = { endpoint, isSecure, tls, method: method.name, user: user?.name };
     const failure = await callFailure(error, { ...context, trail: this.#trail });
     if (user !== undefined && isRefusedToken(failure)) this.#token = undefined;
     return failure;
