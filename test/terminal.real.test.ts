@@ -1,11 +1,16 @@
-/** What only a person at a terminal sees: questions before something is replaced or removed, and passphrases. */
+/** What only a person at a terminal sees: questions before something is replaced or removed, passphrases, progress. */
 import assert from "node:assert/strict";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { startCluster } from "./support/etcd.ts";
+import { fill } from "./support/fill.ts";
 import { output } from "./support/program.ts";
+import { recordingProxy } from "./support/recording-proxy.ts";
+import { SEVERAL_MB } from "./support/saving.ts";
+import { scratch } from "./support/scratch.ts";
 import { backendOf, rowsOf, withTrailer } from "./support/small-snapshot.ts";
 import { station, type Station } from "./support/station.ts";
-import { holdfastOnTerminal } from "./support/terminal.ts";
+import { CLEAR_LINE, holdfastOnTerminal, visibleLines } from "./support/terminal.ts";
 
 /** A repository with so many backups of one cluster. */
 async function filled(backups = 1): Promise<Station> {
@@ -118,5 +123,42 @@ test("Ctrl-C at the passphrase of an identity is no damage of the backup", async
     const { status, screen } = await asked.ended;
     assert.equal(status, 130, screen);
     assert.match(screen, /Error: interrupted by SIGINT/);
+  }
+});
+
+test("a save shows a bar that fits into the terminal's line, and leaves nothing of it", async () => {
+  await using cluster = await startCluster({ line: "3.6" });
+  await fill(cluster.endpoints[0]!, SEVERAL_MB);
+  await using proxy = await recordingProxy(cluster);
+  await using folder = await scratch();
+  for (const columns of [100, 30]) {
+    const file = folder.file(`${columns}.db`);
+    const args = ["snapshot", "save", file, `--endpoints=${proxy.url}`];
+    proxy.breakWith({ delayMs: 8 });
+    const saving = holdfastOnTerminal(args, columns);
+    await saving.shows(/saving.* of .*\r[^]*saving.* of /);
+    const { status, screen } = await saving.ended;
+    assert.equal(status, 0, screen);
+    const pieces = screen.split(CLEAR_LINE).map((piece) => piece.split("\r")[0]!);
+    const drawn = pieces.filter((piece) => piece.startsWith("saving"));
+    assert.ok(drawn.length >= 2, screen);
+    for (const bar of drawn) {
+      assert.ok(bar.length < columns, bar);
+      if (columns === 100)
+        assert.match(bar, /^saving {2}\[#*\.*\] +\d+% {2}\S+ .?B of \S+ .?B {2}/);
+    }
+    const [taken, proven, ...results] = visibleLines(screen);
+    assert.match(taken!, /^taking the snapshot from /);
+    assert.match(proven!, /^proven: /);
+    assert.deepEqual(results, [`Snapshot saved at ${file}`, "Server version 3.6.0", ""], screen);
+
+    proxy.breakWith({ stallAfter: 7_000_000, delayMs: 8 });
+    const left = holdfastOnTerminal(args, columns);
+    await left.shows(/saving.* of /);
+    left.type("\x03");
+    const end = await left.ended;
+    assert.equal(end.status, 130, end.screen);
+    const lines = visibleLines(end.screen);
+    assert.deepEqual(lines.slice(1), ["Error: interrupted by SIGINT", ""], end.screen);
   }
 });

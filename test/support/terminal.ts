@@ -11,10 +11,10 @@ export interface Terminal {
   readonly ended: Promise<{ readonly status: number | null; readonly screen: string }>;
 }
 
-/** Runs `bin/holdfast` on a terminal of its own. */
-export function holdfastOnTerminal(args: readonly string[]): Terminal {
+/** Runs `bin/holdfast` on a terminal of its own, with so many columns. */
+export function holdfastOnTerminal(args: readonly string[], columns = 80): Terminal {
   const command = [BIN, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-  const child = spawn("script", ["-qefc", `exec ${command}`, "/dev/null"], {
+  const child = spawn("script", ["-qefc", `stty cols ${columns}; exec ${command}`, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TERM: "dumb", SHELL: "/bin/sh" },
   });
@@ -36,4 +36,19 @@ export function holdfastOnTerminal(args: readonly string[]): Terminal {
     type: (keys) => void child.stdin.write(keys),
     ended,
   };
+}
+
+/** Begins the line anew. */
+export const CLEAR_LINE = "\r\u001b[K";
+
+/** The lines that can be seen after all that was written, on a terminal that knows CLEAR_LINE. */
+export function visibleLines(written: string): string[] {
+  const lines = [""];
+  for (const [at, part] of written.split(CLEAR_LINE).entries()) {
+    if (at > 0) lines[lines.length - 1] = "";
+    const [first = "", ...more] = part.split("\r\n");
+    lines[lines.length - 1] += first;
+    lines.push(...more);
+  }
+  return lines;
 }
