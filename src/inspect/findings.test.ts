@@ -1,12 +1,14 @@
 /** Every finding: what provokes it, and what comes near and does not. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { entries } from "../../test/support/backend.ts";
 import { asIs, changed, holding } from "../../test/support/finding-case.ts";
 import { codesOf, inspected, reportOf } from "../../test/support/inspected.ts";
 import { leaf, PAGE_CASES, secondLeaf } from "../../test/support/page-findings.ts";
 import { put, row, ROW_CASES, rows } from "../../test/support/row-findings.ts";
 import { leafKeyStart, putPageNumber } from "../format/bbolt/page.ts";
-import { textBytes } from "../format/bytes.ts";
+import { concatBytes, textBytes } from "../format/bytes.ts";
+import { bytesField } from "../format/protobuf.ts";
 import { FINDINGS } from "./finding-codes.ts";
 import type { FindingCode } from "./finding-codes.ts";
 
@@ -66,6 +68,23 @@ test("twenty findings of a code are listed, the others are counted; errors come 
   assert.equal(listed.length, 21);
   assert.equal(listed.at(-1)!.message, "and 30 more");
   assert.equal(report.findings[0]!.code, "row-key");
+});
+
+test("an error behind many warnings of its code is an error", async () => {
+  const reader = concatBytes([bytesField(1, textBytes("u")), bytesField(3, textBytes("used"))]);
+  const unused = Array.from({ length: 30 }, (_, i): [string, string] => [
+    `r${10 + i}`,
+    "no message",
+  ]);
+  const damaged = holding({
+    authUsers: entries(["u", reader]),
+    authRoles: entries(...unused, ["used", "no message"]),
+  });
+  const { findings } = await reportOf(damaged.bytes);
+  assert.deepEqual(
+    [findings[0], findings.at(-1)].map((one) => `${one!.severity} ${one!.message}`),
+    ['error the role "used" cannot be read: its value is no Role message', "warning and 10 more"],
+  );
 });
 
 test("a row that cannot be read has no name, also where no other can be read either", async () => {

@@ -1,13 +1,14 @@
 import type { Finding, Place } from "../format/finding.ts";
 import { FINDINGS, type FindingCode } from "./finding-codes.ts";
 
-/** Findings of one code beyond this many are counted, not listed: a broken file has millions. */
+/** Findings of one code and severity beyond this many are counted, not listed: a broken file has millions. */
 const LISTED = 20;
 
 /** Collects findings: errors first in the end, each kind in the order found. */
 export class Findings {
   readonly #listed: Finding[] = [];
-  readonly #counts = new Map<FindingCode, number>();
+  /** By severity, so that an error behind many warnings of its code is listed. */
+  readonly #counts = { error: new Map<string, number>(), warning: new Map<string, number>() };
 
   /** @param severity where it is not the usual one of the code */
   add(
@@ -16,22 +17,24 @@ export class Findings {
     message: string,
     severity: Finding["severity"] = FINDINGS[code].severity,
   ): void {
-    const count = (this.#counts.get(code) ?? 0) + 1;
-    this.#counts.set(code, count);
+    const counts = this.#counts[severity];
+    const count = (counts.get(code) ?? 0) + 1;
+    counts.set(code, count);
     if (count <= LISTED) this.#listed.push({ code, severity, where, message });
   }
 
-  /** All of them; where some were only counted, a last one of the code says how many. */
+  /** All of them; where some were only counted, a last one of the code and severity says how many. */
   list(): Finding[] {
-    const all = [...this.#listed];
-    for (const [code, count] of this.#counts) {
-      const last = all.findLast((finding) => finding.code === code);
-      if (count <= LISTED || last === undefined) continue;
-      all.push({ code, severity: last.severity, where: {}, message: `and ${count - LISTED} more` });
-    }
+    return [...this.#listOf("error"), ...this.#listOf("warning")];
+  }
+
+  #listOf(severity: Finding["severity"]): Finding[] {
+    const long = [...this.#counts[severity]].filter(([, count]) => count > LISTED);
     return [
-      ...all.filter((finding) => finding.severity === "error"),
-      ...all.filter((finding) => finding.severity === "warning"),
+      ...this.#listed.filter((finding) => finding.severity === severity),
+      ...long.map(([code, count]) => {
+        return { code, severity, where: {}, message: `and ${count - LISTED} more` };
+      }),
     ];
   }
 }
