@@ -177,7 +177,10 @@ export const ROW_CASES = {
       holding({ auth: entries(["authRevision", new Uint8Array(7)]) }),
       holding({ cluster: entries(["clusterVersion", "3.p.0"]) }),
       holding({ cluster: entries(["clusterVersion", ""]) }),
+      holding({ cluster: entries(["clusterVersion", "3.6.0-a..b"]) }),
+      holding({ cluster: entries(["clusterVersion", "3.9223372036854775808.0"]) }),
       holding({ cluster: entries(["downgrade", "no JSON"]) }),
+      holding({ cluster: entries(["downgrade", "[]"]) }),
       holding({ cluster: entries(["downgrade", '{"enabled":1}']) }),
       holding({ cluster: entries(["downgrade", '{"target-version":"soon","enabled":true}']) }),
     ],
@@ -188,6 +191,7 @@ export const ROW_CASES = {
         authUsers: entries(["root", bytesField(1, textBytes("root"))]),
       }),
       holding(meta(["finishedCompactRev", compactionMark(3n)])),
+      holding({ cluster: entries(["clusterVersion", "3.6.0-"], ["downgrade", "null"]) }),
     ],
   },
   "member-invalid": {

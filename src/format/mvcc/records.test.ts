@@ -67,22 +67,40 @@ test("ids are signed, whatever their size; the last one counts", () => {
 });
 
 test("versions as etcd reads them", () => {
-  for (const version of ["3.6.0", "0.0.0", "3.6.7-alpha.1", "3.6.0+build.5", "10.20.30-rc.0+x"])
+  for (const version of [
+    "3.6.0",
+    "0.0.0",
+    "3.6.7-alpha.1",
+    "3.6.0+build.5",
+    "10.20.30-rc.0+x",
+    "3.6.0-",
+    "3.6.0+",
+    `3.${"0".repeat(30)}6.0`,
+  ])
     assert.equal(isVersion(version), true, version);
-  for (const version of ["", "3.6", "3.6.", "3.6.0.1", "v3.6.0", "3.p.0", "3.6.0 ", "3.6.0-"])
+  for (const version of [
+    "",
+    "3.6",
+    "3.6.",
+    "3.6.0.1",
+    "v3.6.0",
+    "3.p.0",
+    "3.6.0 ",
+    "3.6.0-a..b",
+    "3.6.0+a_b",
+    "3.9223372036854775808.0",
+  ])
     assert.equal(isVersion(version), false, version);
 });
 
 test("a downgrade has to be one", () => {
-  assert.deepEqual(decodeDowngrade(textBytes("{}")), { enabled: false, target: "" });
-  for (const value of [
-    "",
-    "null",
-    "[",
-    '{"enabled":1}',
-    '{"enabled":true}',
-    '{"target-version":3}',
-  ])
+  for (const nothing of ["{}", "null", '{"enabled":null,"target-version":null}'])
+    assert.deepEqual(decodeDowngrade(textBytes(nothing)), { enabled: false, target: "" });
+  assert.deepEqual(decodeDowngrade(textBytes('{"TARGET-Version":"3.5.0","Enabled":true}')), {
+    enabled: true,
+    target: "3.5.0",
+  });
+  for (const value of ["", "[]", "[", '{"enabled":1}', '{"enabled":true}', '{"target-version":3}'])
     assert.equal(typeof decodeDowngrade(textBytes(value)), "string", value);
 });
 

@@ -115,7 +115,7 @@ export interface StoredDowngrade {
   readonly target: string;
 }
 
-/** The record of a downgrade, as a server insists on it. */
+/** The record of a downgrade, as a server insists on it: Go's JSON, where null is nothing and fields have no case. */
 export function decodeDowngrade(value: Uint8Array): StoredDowngrade | string {
   let json: unknown;
   try {
@@ -123,17 +123,29 @@ export function decodeDowngrade(value: Uint8Array): StoredDowngrade | string {
   } catch {
     return "its value is no JSON";
   }
-  if (typeof json !== "object" || json === null) return "its value is no JSON object";
-  const { enabled = false, "target-version": target = "" } = json as Record<string, unknown>;
+  if (typeof json !== "object" || Array.isArray(json)) return "its value is no JSON object";
+  const fields = new Map<string, unknown>();
+  for (const [name, field] of Object.entries(json ?? {}))
+    if (field !== null) fields.set(name.toLowerCase(), field);
+  const { enabled = false, "target-version": target = "" } = Object.fromEntries(fields);
   if (typeof enabled !== "boolean" || typeof target !== "string")
     return "its JSON has other fields than a downgrade";
   if (enabled && !isVersion(target)) return `its target is no version: "${target}"`;
   return { enabled, target };
 }
 
+const IDENTIFIERS = "([0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?";
+/** Also with zeros in front; more digits than 63 bits have are not worth a conversion. */
+const NUMBER = "(0*\\d{1,19})";
+const VERSION = new RegExp(
+  `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(-${IDENTIFIERS})?(\\+${IDENTIFIERS})?$`,
+);
+const LARGEST_NUMBER = 2n ** 63n - 1n;
+
 /** Whether a text is a semantic version as etcd reads it: three numbers, then maybe a pre-release and a build. */
 export function isVersion(text: string): boolean {
-  return /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/.test(text);
+  const numbers = VERSION.exec(text)?.slice(1, 4);
+  return numbers?.every((number) => BigInt(number) <= LARGEST_NUMBER) ?? false;
 }
 
 /** Whether the key of a member, or of a removed one, is an id: unsigned 64 bits, hexadecimal. */
