@@ -116,6 +116,7 @@ export const FINDINGS = {
   },
   "row-version": {
     severity: "warning",
+    except: "an error for a second row of one key at one revision: no server starts with it",
     meaning:
       "A row's version or create revision does not follow from the row of the same key before it, or something was deleted that did not exist.",
   },

@@ -1,5 +1,6 @@
 import { decodeRevision } from "../format/mvcc/revision.ts";
 import { toHex } from "../format/bytes.ts";
+import type { Finding } from "../format/finding.ts";
 import { int64 } from "../format/mvcc/key-value.ts";
 import { isBucket } from "./buckets.ts";
 import { RUN, type Candidates } from "./candidates.ts";
@@ -96,15 +97,25 @@ class HistoryReader {
     const key = elements.get(index, ELEMENT.KEY);
     const previous = this.#latest[key]! - 1;
     const wasLive = previous >= 0 && this.#isPut(previous);
+    if (wasLive && this.#isSameRevision(previous, index)) this.#refuseRepetition(index);
     if (isPut !== wasLive) this.#live += isPut ? 1 : -1;
     if (isPut) this.#checkPut(index, kind, previous, wasLive);
     else if (!wasLive && this.#isAfterCompaction(hi, lo))
-      this.#warn("row-version", index, "a deletion of a key that does not exist");
+      this.#tell("row-version", index, "a deletion of a key that does not exist");
     this.#latest[key] = index + 1;
   }
 
   #isPut(index: number): boolean {
     return (this.#candidates.elements.get(index, ELEMENT.KIND) & KIND.MASK) === KIND.PUT;
+  }
+
+  #isSameRevision(a: number, b: number): boolean {
+    const { elements } = this.#candidates;
+    return (
+      elements.low(a, MAIN) === elements.low(b, MAIN) &&
+      elements.high(a, MAIN) === elements.high(b, MAIN) &&
+      elements.get(a, ELEMENT.SUB) === elements.get(b, ELEMENT.SUB)
+    );
   }
 
   #isAfterCompaction(hi: number, lo: number): boolean {
@@ -118,7 +129,7 @@ class HistoryReader {
     const sub = elements.get(index, ELEMENT.SUB);
     if (hi === this.#lastHi && lo === this.#lastLo) {
       if (sub !== elements.get(this.#previousRow, ELEMENT.SUB) + 1)
-        this.#warn("revision-gap", index, `found change ${sub} of its transaction out of turn`);
+        this.#tell("revision-gap", index, `found change ${sub} of its transaction out of turn`);
     } else {
       // Revision 1 is the empty store: the first row of all is revision 2.
       const before = this.#isAfterCompaction(this.#lastHi, this.#lastLo);
@@ -127,7 +138,7 @@ class HistoryReader {
       const isNext =
         lo === 0 ? hi === fromHi + 1 && fromLo === 0xffff_ffff : hi === fromHi && lo === fromLo + 1;
       if (!isNext || sub !== 0)
-        this.#warn(
+        this.#tell(
           "revision-gap",
           index,
           `wanted revision ${int64(fromHi, fromLo) + 1n} change 0 here`,
@@ -143,7 +154,7 @@ class HistoryReader {
     const { elements } = this.#candidates;
     if (elements.get(index, ELEMENT.SIZE) === 17) return; // what a revision bump leaves: an empty value
     if ((kind & KIND.OTHER_REVISION) !== 0)
-      this.#warn("row-revision", index, "its value names another revision than its key");
+      this.#tell("row-revision", index, "its value names another revision than its key");
     const hi = elements.high(index, MAIN);
     const lo = elements.low(index, MAIN);
     if ((kind & KIND.WIDE_VERSION) !== 0 || !this.#isAfterCompaction(hi, lo)) return;
@@ -156,7 +167,7 @@ class HistoryReader {
         createLo === elements.low(previous, CREATE)
       : version === 1 && createHi === hi && createLo === lo;
     if (!isSound)
-      this.#warn(
+      this.#tell(
         "row-version",
         index,
         `version ${version} does not follow from the key's row before`,
@@ -168,7 +179,7 @@ class HistoryReader {
       const key = this.#candidates.elements.get(index, ELEMENT.KEY);
       const isLatest = key < this.#latest.length && this.#latest[key] === index + 1;
       if (isLatest && this.#isPut(index) && !this.#contents.leases.has(lease))
-        this.#warn(
+        this.#tell(
           "lease-unknown",
           index,
           `its lease ${BigInt.asUintN(64, lease).toString(16)} is not in bucket "lease": the key would stay for ever`,
@@ -190,12 +201,18 @@ class HistoryReader {
     };
   }
 
-  #warn(code: FindingCode, index: number, text: string): void {
+  /** Only a row with 17 bytes of key and one with 18 can be there at once. */
+  #refuseRepetition(index: number): void {
+    const text = "a second change of the key at the same revision: a server would not start";
+    this.#tell("row-version", index, text, "error");
+  }
+
+  #tell(code: FindingCode, index: number, text: string, severity?: Finding["severity"]): void {
     const { keys, elements } = this.#candidates;
     const revision = mainRevision(elements, index);
     const isReadable = (elements.get(index, ELEMENT.KIND) & KIND.UNREADABLE) === 0;
     const name = isReadable ? ` of "${keys.text(elements.get(index, ELEMENT.KEY))}"` : "";
-    this.#findings.add(code, this.#where(index), `revision ${revision}${name}: ${text}`);
+    this.#findings.add(code, this.#where(index), `revision ${revision}${name}: ${text}`, severity);
   }
 
   #refuseValue(index: number, kind: number): void {

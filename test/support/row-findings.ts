@@ -95,6 +95,17 @@ export const ROW_CASES = {
       rows(put(402n), put(403n, { version: 2n })),
       rows(put(402n), put(403n, { version: 3n, createRevision: 402n })),
       rows(row(tombstoneKey({ main: 402n, sub: 0n }), bytesField(1, textBytes("never was")))),
+      {
+        ...rows(
+          put(402n),
+          row(tombstoneKey({ main: 402n, sub: 0n }), bytesField(1, textBytes("new"))),
+        ),
+        severity: "error",
+      },
+      {
+        ...rows(put(402n), row(tombstoneKey({ main: 402n, sub: 0n }).with(17, 0x75))),
+        severity: "error",
+      },
     ],
     near: [
       rows(put(402n), put(403n, { version: 2n, createRevision: 402n })),
@@ -102,6 +113,10 @@ export const ROW_CASES = {
         put(402n),
         row(tombstoneKey({ main: 403n, sub: 0n }), bytesField(1, textBytes("new"))),
         put(404n),
+      ),
+      rows(
+        put(402n),
+        row(tombstoneKey({ main: 402n, sub: 0n }), bytesField(1, textBytes("key-1"))),
       ),
       holding({
         key: [put(300n, { version: 9n, createRevision: 7n })],
