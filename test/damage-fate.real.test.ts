@@ -3,6 +3,8 @@
  * no server boots with it, or the data is not that of the source. And what stops etcd is an error.
  */
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pageFlags, pageId, pageOverflow, LEAF } from "../src/format/bbolt/page.ts";
 import { putU32le } from "../src/format/bytes.ts";
@@ -10,10 +12,12 @@ import { FINDINGS } from "../src/inspect/finding-codes.ts";
 import type { FindingCode } from "../src/inspect/finding-codes.ts";
 import { PAGE, STRUCTURAL, takeSmallSnapshot, verdictOfTools } from "./support/damage.ts";
 import { fateOf } from "./support/fate.ts";
-import { asIs } from "./support/finding-case.ts";
+import { asIs, sound } from "./support/finding-case.ts";
 import type { Case, Cases } from "./support/finding-case.ts";
-import { reportOf } from "./support/inspected.ts";
+import { codesOf, reportOf } from "./support/inspected.ts";
 import { PAGE_CASES } from "./support/page-findings.ts";
+import { part } from "./support/parts.ts";
+import { output } from "./support/program.ts";
 import { random } from "./support/random.ts";
 import { ROW_CASES } from "./support/row-findings.ts";
 import { scratch } from "./support/scratch.ts";
@@ -45,12 +49,12 @@ const severityOf = ({ code, severity }: Case & { code: FindingCode }): string =>
   severity ?? FINDINGS[code].severity;
 
 test("every provoked error stops etcdutl, its restore or a server, or changes the data", async () => {
-  const sound = (await reportOf(asIs.bytes)).hashKV;
-  assert.deepEqual((await fateOf(asIs.bytes, sound, "3.6")).isSame, true);
+  const wanted = (await reportOf(asIs.bytes)).hashKV;
+  assert.deepEqual((await fateOf(asIs.bytes, wanted, "3.6")).isSame, true);
   for (const one of cases) {
     if (severityOf(one) !== "error" || ENDS.has(one.code)) continue;
     if (!(await verdictOfTools(one.bytes, folder)).status) continue;
-    const { isSame, story } = await fateOf(one.bytes, sound, "3.6");
+    const { isSame, story } = await fateOf(one.bytes, wanted, "3.6");
     assert.equal(isSame, false, `${one.name}: ${story}`);
   }
 });
@@ -87,9 +91,31 @@ const BOOTED = new Set<FindingCode>([
   "compaction-unfinished",
 ]);
 
+test("buckets in a bucket that no server reads are no reason to refuse, with a freelist or without", async () => {
+  const bbolt = join(await part("bbolt"), "bbolt");
+  for (const freelist of ["none", "persisted"]) {
+    const path = folder.file(`nested-${freelist}.db`);
+    await writeFile(path, sound);
+    await output(bbolt, ["nest", `--freelist=${freelist}`, "ours", path]);
+    const nested = new Uint8Array(await readFile(path));
+    const report = await reportOf(nested);
+    assert.equal(report.freelist, freelist === "none" ? "rebuilt" : freelist);
+    assert.deepEqual(codesOf(report), [
+      "warning bucket-nested",
+      "warning bucket-unknown",
+      "warning no-trailer",
+    ]);
+    const { check, status, printed } = await verdictOfTools(nested, folder);
+    assert.ok(check && status, printed);
+    assert.equal(report.status.hash, (JSON.parse(printed) as { hash: number }).hash);
+    const { isSame, story } = await fateOf(nested, report.hashKV, "3.6");
+    assert.equal(isSame, true, story);
+  }
+});
+
 test("a run that claims fewer pages than it has is not the data that was there", async () => {
   const snapshot = await takeSmallSnapshot("3.5", folder);
-  const sound = (await reportOf(snapshot)).hashKV;
+  const wanted = (await reportOf(snapshot)).hashKV;
   let tried = 0;
   for (let page = 2; page < snapshot.length / PAGE - 1; page++) {
     const base = page * PAGE;
@@ -102,7 +128,7 @@ test("a run that claims fewer pages than it has is not the data that was there",
     putU32le(damaged, base + 12, pageOverflow(snapshot, base) - 1);
     const report = await reportOf(damaged);
     if (!report.findings.some(({ severity }) => severity === "error")) continue;
-    const { isSame, story } = await fateOf(damaged, sound, "3.6");
+    const { isSame, story } = await fateOf(damaged, wanted, "3.6");
     assert.equal(isSame, false, story);
     tried++;
   }
@@ -111,7 +137,7 @@ test("a run that claims fewer pages than it has is not the data that was there",
 
 test(`random damage that we refuse and etcdutl does not comes back as something else (seed ${SEED})`, async (context) => {
   const snapshot = await takeSmallSnapshot("3.6", folder);
-  const sound = (await reportOf(snapshot)).hashKV;
+  const wanted = (await reportOf(snapshot)).hashKV;
   const chance = random(SEED);
   const fates: string[] = [];
   for (let i = 0; i < TRIED; i++) {
@@ -120,7 +146,7 @@ test(`random damage that we refuse and etcdutl does not comes back as something 
     const report = await reportOf(damaged);
     if (!report.findings.some(({ severity }) => severity === "error")) continue;
     if (!(await verdictOfTools(damaged, folder)).status) continue;
-    const { isSame, story } = await fateOf(damaged, sound, "3.6");
+    const { isSame, story } = await fateOf(damaged, wanted, "3.6");
     const about = `${what}: ${report.findings[0]!.message}: ${story.slice(0, 200)}`;
     // Bytes in pages that are not the element's own: they are gone with the next write there, sooner or later.
     const isOnLoan = report.findings.some(({ message }) => /reaches beyond the page/.test(message));

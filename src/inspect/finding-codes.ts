@@ -100,7 +100,9 @@ export const FINDINGS = {
   },
   "bucket-nested": {
     severity: "error",
-    meaning: "A bucket holds a bucket, which etcd's never do: what is there cannot be read.",
+    except: "a warning in a bucket that no etcd server has",
+    meaning:
+      "A bucket holds a bucket, which etcd's never do: where a server wants a record, it finds nothing.",
   },
   "row-key": {
     severity: "error",

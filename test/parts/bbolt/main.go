@@ -1,5 +1,5 @@
 // Command bbolt lets the tests use the real bbolt library: check a database, copy one with another page
-// size or freelist, and turn one into lines of JSON and back.
+// size or freelist, turn one into lines of JSON and back, and put buckets into buckets.
 package main
 
 import (
@@ -22,7 +22,8 @@ const usage = `usage:
   bbolt check FILE
   bbolt dump FILE
   bbolt make [--page-size N] [--freelist persisted|none] OUT   (lines as dump prints them, on standard input)
-  bbolt rewrite [--page-size N] [--freelist persisted|none] IN OUT`
+  bbolt rewrite [--page-size N] [--freelist persisted|none] IN OUT
+  bbolt nest [--freelist persisted|none] BUCKET FILE   (in BUCKET, buckets in buckets, some of them with a tree)`
 
 // A transaction holds so many puts, as etcd's batches do.
 const batch = 10000
@@ -58,6 +59,8 @@ func run(args []string) error {
 		return write(rest[0], *pageSize, *freelist == "persisted", linesOf(os.Stdin))
 	case args[0] == "rewrite" && len(rest) == 2:
 		return write(rest[1], *pageSize, *freelist == "persisted", entriesOf(rest[0]))
+	case args[0] == "nest" && len(rest) == 2:
+		return nest(rest[1], *freelist == "persisted", rest[0])
 	}
 	return errors.New(usage)
 }
@@ -209,4 +212,28 @@ func write(path string, pageSize int, persistFreelist bool, source func(take) er
 		return errors.Join(err, tx.Rollback())
 	}
 	return errors.Join(tx.Commit(), db.Sync())
+}
+
+func nest(path string, persistFreelist bool, name string) error {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: !persistFreelist})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.Update(func(tx *bolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists([]byte(name))
+		for depth := 0; depth < 3 && err == nil; depth++ {
+			entries := 1 + depth*400
+			for i := 0; i < entries && err == nil; i++ {
+				err = bucket.Put(fmt.Appendf(nil, "%04d", i), bytes.Repeat([]byte("x"), 60))
+			}
+			if err == nil {
+				_, err = bucket.CreateBucket([]byte("empty"))
+			}
+			if err == nil {
+				bucket, err = bucket.CreateBucket([]byte("inner"))
+			}
+		}
+		return err
+	})
 }
