@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { HoldfastError } from "../../src/errors.ts";
 import { random } from "../support/random.ts";
 import { makeInput } from "./mutate.ts";
-import { isForCommander, TARGETS } from "./targets.ts";
+import { isForCommander } from "./promised.ts";
+import { TARGETS } from "./targets.ts";
 import type { Target } from "./targets.ts";
 
 export interface FuzzOptions {

@@ -27,6 +27,8 @@ import { inspected, sourceOf } from "../support/inspected.ts";
 import type { Random } from "../support/random.ts";
 import { hashOfRows, statusOf } from "../support/store.ts";
 import { FREELISTS, MESSAGES, SNAPSHOT_BODIES, SNAPSHOTS, TEXTS } from "./corpus.ts";
+import { ignoringOurs, ignoringOursLater } from "./promised.ts";
+import { REPOSITORY_TARGETS } from "./repository-targets.ts";
 
 export interface Target {
   readonly name: string;
@@ -36,10 +38,6 @@ export interface Target {
   /** Ends, or throws a HoldfastError: the harness sees to that. */
   run(input: Uint8Array, chance: Random): Promise<void> | void;
 }
-
-/** Errors that a parser of the command line hands to commander, which knows what to do. */
-export const isForCommander = (error: unknown): boolean =>
-  error instanceof Error && (error as { code?: string }).code === "commander.invalidArgument";
 
 const MEMBER = { id: 7n, name: "m1", peerURLs: ["http://localhost:2380"] };
 const EVERYTHING_ABOUT_A_FILE = new Set([
@@ -211,31 +209,11 @@ export const TARGETS: readonly Target[] = [
       ignoringOurs(() => fromGoFlags(text.split(" "), options));
     },
   },
+  ...REPOSITORY_TARGETS,
 ];
 
 function drain(items: Iterable<unknown>): void {
   for (const _ of items);
-}
-
-/** For several calls in one target: the errors that are promised do not keep the next from being made. */
-function ignoringOurs(call: () => unknown): void {
-  try {
-    call();
-  } catch (error) {
-    if (!isPromised(error)) throw error;
-  }
-}
-
-async function ignoringOursLater(call: () => Promise<unknown>): Promise<void> {
-  try {
-    await call();
-  } catch (error) {
-    if (!isPromised(error)) throw error;
-  }
-}
-
-function isPromised(error: unknown): boolean {
-  return (error instanceof Error && error.name === "HoldfastError") || isForCommander(error);
 }
 
 function assertMembers(database: Database): void {
