@@ -40,6 +40,12 @@ const flipElement: Damage = (file, chance) => {
   return flip(file, base + 16 + chance.between(0, table - 1), chance);
 };
 
+/** The run that begins at a page claims to go on for so long that it ends behind the last page. */
+export function lengthenRun(file: Uint8Array, page: number): string {
+  file[page * PAGE + 13]! |= 0x40;
+  return `page ${page} with 16384 overflow pages`;
+}
+
 const flipMeta: Damage = (file, chance) => flip(file, chance.between(0, 2 * PAGE - 1), chance);
 
 export const swapPages: Damage = (file, chance) => {
