@@ -44,13 +44,19 @@ function grown(pages: number, fill: (file: Uint8Array, first: number) => void): 
   return out;
 }
 
-function putBranch(file: Uint8Array, id: number, children: readonly number[]): void {
+/** @param mains of the revisions that are the keys; by default they begin with their children's pages */
+function putBranch(
+  file: Uint8Array,
+  id: number,
+  children: readonly number[],
+  mains = children,
+): void {
   const base = id * PAGE;
   putPageHeader(file, base, { id, flags: BRANCH, count: children.length, overflow: 0 });
   const keys = elementStart(base, children.length);
   for (const [i, child] of children.entries()) {
     const keyStart = keys + 17 * i;
-    file.set(encodeRevision({ main: BigInt(child), sub: 0n }), keyStart);
+    file.set(encodeRevision({ main: BigInt(mains[i]!), sub: 0n }), keyStart);
     putBranchElement(file, base, i, { keyStart, keySize: 17, child });
   }
 }
@@ -107,6 +113,40 @@ test("leaves by the thousand that overlap to the end of the file", async () => {
     }
   });
   assert.ok((await errorsOf(file)).includes("error page-shared"));
+});
+
+test("a leaf's keys are below the branch element behind its own", async () => {
+  const around = (second: number): Uint8Array =>
+    grown(3, (file, first) => {
+      putBranch(file, first, [first + 1, first + 2], [1, first + second]);
+      putLeaf(file, first + 1);
+      putLeaf(file, first + 2);
+    });
+  assert.deepEqual(await errorsOf(around(2)), []);
+  assert.deepEqual(await errorsOf(around(1)), ["error key-order"]);
+});
+
+test("a branch's keys are between the elements around it, whatever is below them", async () => {
+  const below = (inner: (first: number) => readonly [number, number]): Uint8Array =>
+    grown(6, (file, first) => {
+      putBranch(file, first, [first + 1, first + 2, first + 3], [1, first + 4, first + 100]);
+      for (const leaf of [1, 3, 5]) putLeaf(file, first + leaf);
+      file.set(
+        encodeRevision({ main: BigInt(first + 100), sub: 0n }),
+        elementStart((first + 3) * PAGE, 1),
+      );
+      // The second one has no element, and so nothing that is out of place itself.
+      putPageHeader(file, (first + 4) * PAGE, {
+        id: first + 4,
+        flags: LEAF,
+        count: 0,
+        overflow: 0,
+      });
+      putBranch(file, first + 2, [first + 5, first + 4], inner(first));
+    });
+  assert.deepEqual(await errorsOf(below((first) => [first + 4, first + 50])), []);
+  assert.deepEqual(await errorsOf(below((first) => [first + 3, first + 50])), ["error key-order"]);
+  assert.deepEqual(await errorsOf(below((first) => [first + 4, first + 100])), ["error key-order"]);
 });
 
 test("two buckets may not share a page, nor a bucket and the root", async () => {

@@ -123,6 +123,11 @@ test("a bump counts from a compaction above the last row, and from 0 in an empty
     edit(compacted, { ...PLAIN, bump: 3n })("meta")["scheduledCompactRev"],
     toHex(row(43n)),
   );
+  const finished = source().set("meta", bucket({ finishedCompactRev: row(50n) }));
+  assert.equal(
+    edit(finished, { ...PLAIN, bump: 3n })("meta")["scheduledCompactRev"],
+    toHex(row(53n)),
+  );
   const tombstone = source().set("key", [
     { key: Uint8Array.of(...row(9n), 0x74), value: new Uint8Array(0) },
   ]);

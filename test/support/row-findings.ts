@@ -109,6 +109,7 @@ export const ROW_CASES = {
     ],
     near: [
       rows(put(402n), put(403n, { version: 2n, createRevision: 402n })),
+      rows(put(402n, { version: 2n ** 32n })),
       rows(
         put(402n),
         row(tombstoneKey({ main: 403n, sub: 0n }), bytesField(1, textBytes("new"))),

@@ -75,6 +75,8 @@ test("a patched file has the edited contents, and the old ones until its metas a
       assert.deepEqual(contentsOf(applied(file, writes.slice(0, -1), size)), wanted);
       const patched = applied(file, writes, size);
       assert.deepEqual(contentsOf(patched), wanted);
+      // an old one knows nothing of the pages that came and went
+      assert.equal(openDatabase(readAtOf(patched), size).meta.freelist, undefined);
       for (const meta of [0, 1] as const) {
         const torn = patched.slice();
         tear(torn, options.pageSize, meta);
