@@ -40,6 +40,16 @@ describe("a save that breaks", () => {
     }
   });
 
+  test("a stream that ends well, but without its SHA-256, is no snapshot", async () => {
+    await using folder = await scratch();
+    await using proxy = await recordingProxy(cluster);
+    proxy.breakWith({ withoutLast: true });
+    const { status, stdout, stderr } = await save(folder.file("db"), access(cluster, [proxy.url]));
+    assert.deepEqual([status, stdout], [10, ""], stderr);
+    assert.match(stderr, /Error: the snapshot is damaged: no trailer/);
+    assert.deepEqual(await left(folder), []);
+  });
+
   test("a stream that stops moving is given up", async () => {
     await using folder = await scratch();
     await using proxy = await recordingProxy(cluster);

@@ -19,6 +19,8 @@ export interface Fault {
   readonly cutAfter?: number;
   /** Passes this many snapshot bytes, then nothing more; the connection stays. */
   readonly stallAfter?: number;
+  /** Leaves out the last message, which is the SHA-256; the call ends well. */
+  readonly withoutLast?: boolean;
   /** Waits before each message of a snapshot, in milliseconds. */
   readonly delayMs?: number;
 }
@@ -158,7 +160,8 @@ async function* relay(
   recording: Recording,
   fault: ActiveFault,
 ): AsyncGenerator<Buffer> {
-  for await (const message of messages(answer)) {
+  const sent = messages(answer);
+  for await (const message of fault.withoutLast === true ? allButLast(sent) : sent) {
     const blob = blobOf(message.subarray(5));
     recording.parts.push(blob);
     recording.bytes += blob.length;
@@ -172,6 +175,14 @@ async function* relay(
       await fault.cut();
       fault.broken();
     }
+  }
+}
+
+async function* allButLast<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  let held: { readonly item: T } | undefined;
+  for await (const item of items) {
+    if (held !== undefined) yield held.item;
+    held = { item };
   }
 }
 
