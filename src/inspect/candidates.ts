@@ -210,7 +210,7 @@ export const HAS_BUCKETS = 0x200;
 const LONGEST_KEPT = 1 << 20;
 
 /** Keys that are revisions below 2^61, with fewer than 2^32 changes in one transaction; others are kept as bytes. */
-function isRowKey(bytes: Uint8Array, at: number, size: number): boolean {
+export function isRowKey(bytes: Uint8Array, at: number, size: number): boolean {
   return (
     (size === REVISION_BYTES || size === TOMBSTONE_BYTES) &&
     bytes[at + 8] === SEPARATOR &&

@@ -16,13 +16,22 @@ import {
 } from "../format/bbolt/page.ts";
 import { freelistCount, freelistFits, freelistId } from "../format/bbolt/freelist.ts";
 import type { Meta } from "../format/bbolt/meta.ts";
-import { u32le } from "../format/bytes.ts";
+import { concatBytes, u32le } from "../format/bytes.ts";
 import { shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
 import { Budget } from "./budget.ts";
-import { Candidates, encodeFault, HAS_BUCKETS, NOT_CONTIGUOUS, RUN } from "./candidates.ts";
+import {
+  Candidates,
+  encodeFault,
+  HAS_BUCKETS,
+  isRowKey,
+  NOT_CONTIGUOUS,
+  RUN,
+} from "./candidates.ts";
 import { ELEMENT } from "./elements.ts";
 import type { Stretch } from "./kept-bytes.ts";
+import { AROUND_VALUE, aroundValue } from "./long-row.ts";
 import { reach, RunningCrc } from "./running-crc.ts";
+import { Waits, type Waiting } from "./waits.ts";
 
 /** Why a page cannot be the branch or leaf its place in the tree wants. */
 export const REASON = {
@@ -36,7 +45,10 @@ export const REASON = {
   TOO_MUCH: 8,
 } as const;
 
-/** Larger rows and runs read in one piece are not looked at: etcd's own limit is 1.5 MiB, seldom raised to tens. */
+/**
+ * What is read in one piece at most; of a longer row only what is around its value. etcd's own limit for a request is
+ * 1.5 MiB, seldom raised to tens.
+ */
 const LONGEST_PIECE = 64 << 20;
 
 /** Runs up to this long may have their elements in any order. */
@@ -45,15 +57,6 @@ const SHORT_RUN = 1 << 20;
 /** Of the elements of a run at most so many are LARGE or more: bbolt leaves no more together, the others fill a page. */
 const LARGE_ELEMENTS = 4;
 const LARGE = 4096;
-
-/** What waits for bytes further on: a row that ends there, a branch or a freelist that spans pages. */
-interface Waiting {
-  /** The window must still hold the bytes from here on, when `resume` is called. */
-  from: number;
-  resume(): void;
-  /** Others that wait for the same page. */
-  next?: Waiting | undefined;
-}
 
 /** A leaf run on its way: everything before element `element` is recorded. */
 class LeafRun implements Waiting {
@@ -116,7 +119,7 @@ export class Scan {
   #meta: Meta;
   readonly #crc: RunningCrc;
   #crcOfMetas = 0;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waits = new Waits();
   readonly #budget = new Budget();
   #window: Uint8Array = new Uint8Array(0);
   #windowStart = 0;
@@ -166,23 +169,12 @@ export class Scan {
 
   /** The first byte of the file that the next window must hold. */
   get neededFrom(): number {
-    let from = this.#page * this.#meta.pageSize;
-    for (const first of this.#waiting.values())
-      for (let each: Waiting | undefined = first; each !== undefined; each = each.next)
-        from = Math.min(from, each.from);
-    return reach(from);
+    return reach(this.#waits.neededFrom(this.#page * this.#meta.pageSize));
   }
 
   #readPage(): void {
     const page = this.#page;
-    let waiting = this.#waiting.get(page);
-    if (waiting !== undefined) this.#waiting.delete(page);
-    while (waiting !== undefined) {
-      const next = waiting.next;
-      waiting.next = undefined;
-      waiting.resume();
-      waiting = next;
-    }
+    this.#waits.resume(page);
     const start = page * this.#meta.pageSize;
     if (page === 2) this.#crcOfMetas = this.#crc.upTo(start);
     if (page >= 2) this.#readHeader(page, start);
@@ -244,8 +236,7 @@ export class Scan {
   #when(end: number, waiting: Waiting): void {
     const page = Math.floor((end - 1) / this.#meta.pageSize);
     if (page <= this.#page) return waiting.resume();
-    waiting.next = this.#waiting.get(page);
-    this.#waiting.set(page, waiting);
+    this.#waits.add(page, waiting);
   }
 
   #readFreelist(page: number, overflow: number): void {
@@ -323,6 +314,7 @@ export class Scan {
       const end = at + keySize + u32le(leaf.table, entry + 12);
       const reason = this.#misplaced(leaf, at, end);
       if (reason !== 0) return this.#fault(page, reason, leaf.element);
+      if (end - at > LONGEST_PIECE) return this.#waitForLongRow(leaf, at, keySize, end);
       if (end > pageEnd) return this.#waitForElement(leaf, at, end);
       leaf.allowance = this.#charge(leaf.allowance, end - at);
       if (Number.isNaN(leaf.allowance)) return this.#fault(page, REASON.TOO_MUCH, leaf.element);
@@ -333,18 +325,65 @@ export class Scan {
 
   #misplaced(leaf: LeafRun, at: number, end: number): number {
     if (end > leaf.end) return REASON.ELEMENT;
-    if (end - at > LONGEST_PIECE) return REASON.TOO_LARGE;
+    // what is longer than a piece goes by once, in its turn
+    if (end - at > LONGEST_PIECE && (at !== leaf.cursor || !leaf.isContiguous))
+      return REASON.OUT_OF_REACH;
     const isFar = at < this.#windowStart || at - leaf.cursor > LONGEST_PIECE;
     return isFar ? REASON.OUT_OF_REACH : 0;
   }
 
+  /** The window moves on: what is left of the table goes along. */
+  #keepTable(leaf: LeafRun): void {
+    if (leaf.tableAt <= 0) return;
+    const from = leaf.tableAt + leaf.element * ELEMENT_BYTES;
+    leaf.table = leaf.table.slice(from, leaf.tableAt + leaf.count * ELEMENT_BYTES);
+    leaf.tableAt = -leaf.element * ELEMENT_BYTES;
+  }
+
+  /** Reads the fields in front of the value, lets the value go by, and reads those behind it. */
+  #waitForLongRow(leaf: LeafRun, at: number, keySize: number, end: number): void {
+    const page = leaf.start / this.#meta.pageSize;
+    if (!this.#budget.spend(2 * AROUND_VALUE))
+      return this.#fault(page, REASON.TOO_MUCH, leaf.element);
+    this.#keepTable(leaf);
+    const resume = (): void => {
+      const head = this.#window.slice(at - this.#windowStart).subarray(0, AROUND_VALUE);
+      const around = isRowKey(head, 0, keySize) ? aroundValue(head, keySize) : undefined;
+      const behind = at + (around?.behind ?? Infinity);
+      if (around === undefined || behind > end || end - behind > AROUND_VALUE)
+        return this.#fault(page, REASON.TOO_LARGE, leaf.element);
+      this.#when(end, {
+        from: behind,
+        resume: () => this.#recordLongRow(leaf, at, keySize, end, around.before, behind),
+      });
+    };
+    this.#when(at + AROUND_VALUE, { from: at, resume });
+  }
+
+  #recordLongRow(
+    leaf: LeafRun,
+    at: number,
+    keySize: number,
+    end: number,
+    before: Uint8Array,
+    behind: number,
+  ): void {
+    const { candidates } = this;
+    const index = leaf.first + leaf.element;
+    const tail = this.#window.subarray(behind - this.#windowStart, end - this.#windowStart);
+    const row = { bytes: concatBytes([before, tail]), start: at };
+    const mark = this.#crc.upTo(end, at, leaf.crc);
+    candidates.addElement(index, row, 0, keySize, row.bytes.length - keySize, false, false);
+    candidates.elements.set(index, ELEMENT.SIZE, end - at);
+    candidates.elements.set(index, ELEMENT.MARK, mark);
+    leaf.cursor = end;
+    leaf.crc = mark;
+    leaf.element++;
+    this.readElements(leaf);
+  }
+
   #waitForElement(leaf: LeafRun, at: number, end: number): void {
-    if (leaf.tableAt > 0) {
-      // The window moves on: what is left of the table goes along.
-      const from = leaf.tableAt + leaf.element * ELEMENT_BYTES;
-      leaf.table = leaf.table.slice(from, leaf.tableAt + leaf.count * ELEMENT_BYTES);
-      leaf.tableAt = -leaf.element * ELEMENT_BYTES;
-    }
+    this.#keepTable(leaf);
     // Elements need not lie in order: what is short stays at hand as a whole.
     leaf.from = leaf.end - leaf.start <= SHORT_RUN ? leaf.start : at;
     this.#when(end, leaf);

@@ -151,7 +151,7 @@ export class Tree {
       case REASON.ELEMENT:
         return `element ${found} reaches beyond the page`;
       case REASON.TOO_LARGE:
-        return `element ${found} is larger than anything etcd writes (64 MiB)`;
+        return `something in it is larger than anything etcd writes (64 MiB, but for values)`;
       case REASON.OUT_OF_REACH:
       case REASON.TOO_MUCH:
         return "its elements are laid out as no bbolt writes them";

@@ -62,7 +62,7 @@ export class KeyValueFields {
   valueLength = 0;
   leaseHi = 0;
   leaseLo = 0;
-  /** After a refusal: where. */
+  /** After a refusal: the field where it was. Of a value that goes beyond the end, `valueAt` and `valueLength` are there. */
   stoppedAt = 0;
 
   #hi = 0;
@@ -94,8 +94,9 @@ export class KeyValueFields {
       at = this.#varint(bytes, at, end);
       if (at < 0) return false;
       if (wire === 2) {
-        if (this.#hi !== 0 || this.#lo > end - at) return false;
+        if (this.#hi !== 0) return false;
         this.#keepBytes(field, at, this.#lo);
+        if (this.#lo > end - at) return false;
         at += this.#lo;
       } else this.#keepNumber(field);
     }

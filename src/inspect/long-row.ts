@@ -1,0 +1,22 @@
+import { concatBytes } from "../format/bytes.ts";
+import { KeyValueFields } from "../format/mvcc/key-value.ts";
+
+/** What a row may have in front of its value and behind it, to be read without it: revisions, the user key, a lease. */
+export const AROUND_VALUE = 64 << 10;
+
+const EMPTY_VALUE = Uint8Array.of((5 << 3) | 2, 0);
+
+/**
+ * From the first bytes of a row, key included, whose value is longer than they are: the row up to the value, to which an
+ * empty one was added, and where behind the row's start the value ends. undefined where no value begins in them.
+ */
+export function aroundValue(
+  head: Uint8Array,
+  keySize: number,
+): { before: Uint8Array; behind: number } | undefined {
+  const fields = new KeyValueFields();
+  if (fields.decode(head, keySize, head.length)) return undefined;
+  const behind = fields.valueAt + fields.valueLength;
+  if (behind <= head.length) return undefined;
+  return { before: concatBytes([head.subarray(0, fields.stoppedAt), EMPTY_VALUE]), behind };
+}
