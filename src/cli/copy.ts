@@ -56,6 +56,7 @@ export function copyCommand(context: Context): Command {
       },
     ],
     failures: [
+      "backup-unknown",
       "backup-damaged",
       "store-full",
       "store-not-there",
@@ -73,15 +74,24 @@ interface Result extends Copied {
 async function copy(flags: Flags, command: Command, context: Context): Promise<void> {
   const settings = repositorySettings(command, context);
   const trust = await readTrust(command, context);
+  const { strangeCluster } = await import("../repository/clusters.ts");
   const open: OpenFlags = { limits: await transferLimits(command) };
   const results: Result[] = [];
+  const problems: HoldfastError[] = [];
   for (const from of settings.urls) {
     await using source = await openRepositoryAt(from, context, open);
+    const problem = await strangeCluster(source, settings.cluster, context);
+    if (problem !== undefined) {
+      problems.push(problem);
+      continue;
+    }
     for (const to of flags.to.filter((url) => url !== from)) {
       await using target = await openTarget(to, flags, context, open);
       results.push(...(await copyAll(source, target, settings.cluster, trust, context)));
     }
   }
+  // one of several may have missed the first backup of a new cluster
+  if (problems.length === settings.urls.length) throw problems[0];
   context.stdout.write(
     await formatOutput(flags.output, results.map(documentOf), () => resultText(results)),
   );

@@ -93,6 +93,7 @@ async function createReader(
     const cache = directory === undefined ? undefined : openObjectCache(directory, url);
     const { backups } = overview.listing;
     await tellOddities(overview, cache, context);
+    if (backups.length === 0) await tellOthers(repository, context);
     const described = new Map<string, Described>();
     const fresh = cache && rebuildCache ? { ...cache, get: () => undefined } : cache;
     const options: LoadAllOptions = { signal, trust, cache: fresh };
@@ -125,6 +126,13 @@ async function tellOddities(
     );
   if (listing.strangers > 0)
     log.warn(`${listing.strangers} other things lie among the backups of "${listing.cluster}"`);
+}
+
+/** A cluster without backups may be new, or its name mistyped. */
+async function tellOthers(repository: Repository, { log, signal }: Context): Promise<void> {
+  const { clustersOf, clustersText } = await import("../repository/clusters.ts");
+  const clusters = await clustersOf(repository, { signal });
+  if (clusters.length > 0) log.warn(clustersText(clusters));
 }
 
 function tableText(rows: readonly Row[], stores: number, cluster: string): string {

@@ -107,9 +107,11 @@ async function eachTarget(
 ): Promise<void> {
   const settings = repositorySettings(command, context);
   const { listBackups } = await import("../repository/catalog.ts");
+  const { requireBackups } = await import("../repository/clusters.ts");
   const { findBackup } = await import("../repository/target.ts");
   const outcomes = await eachRepository(settings, context, async (repository) => {
     const listing = await listBackups(repository, settings.cluster, context);
+    await requireBackups(repository, listing, context);
     const names = targets.map((target) => findBackup(listing, target));
     for (const name of names) await work(repository, name);
   });

@@ -82,7 +82,13 @@ export function pruneCommand(context: Context): Command {
           "holdfast prune --repo s3://backups/etcd --allowed-signers allowed-signers --keep-daily 14 --keep-monthly 12 --yes",
       },
     ],
-    failures: ["store-not-there", "store-refused", "store-unreachable", "consent-missing"],
+    failures: [
+      "backup-unknown",
+      "consent-missing",
+      "store-not-there",
+      "store-refused",
+      "store-unreachable",
+    ],
   });
 }
 

@@ -131,17 +131,19 @@ async function rekeyIn(
   context: Context,
 ): Promise<Rekeyed[]> {
   const { listBackups, loadBackup } = await import("../repository/catalog.ts");
+  const { requireBackups } = await import("../repository/clusters.ts");
   const { findBackup } = await import("../repository/target.ts");
   const { requireSigned } = await import("../repository/trust.ts");
   const { finishRekeys, rekeyBackup } = await import("../repository/rekey.ts");
   const { signal } = context;
   const listing = await listBackups(repository, cluster, { signal });
+  await requireBackups(repository, listing, { signal });
   const names: readonly ListedBackup[] =
     targets.length === 0
       ? listing.backups
       : [...new Set(targets.map((target) => findBackup(listing, target)))];
   const question = `replace ${names.length} backups in ${repository.store.url} by newly sealed ones`;
-  if (names.length > 0) await requireConsent(question, { yes }, context);
+  await requireConsent(question, { yes }, context);
   const quiet = { ...options, progress: () => {} };
   const results = await finishRekeys(repository, listing, names, quiet);
   const done = new Set(results.map(({ old }) => old));

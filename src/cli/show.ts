@@ -87,9 +87,11 @@ async function describe(
   { trust, context }: { readonly trust: Trust | undefined; readonly context: Context },
 ): Promise<Described> {
   const { readOverview, describeBackups } = await import("../repository/overview.ts");
+  const { requireBackups } = await import("../repository/clusters.ts");
   const { findBackup } = await import("../repository/target.ts");
   const { signal } = context;
   const overview = await readOverview(repository, cluster, { signal });
+  await requireBackups(repository, overview.listing, { signal });
   const name = findBackup(overview.listing, target);
   const described = describeBackups(repository, overview, [name], { signal, trust });
   return (await described.next()).value as Described;

@@ -8,6 +8,7 @@ import {
   type RetentionRules,
 } from "../policy/retention.ts";
 import type { Waiting } from "../store/store.ts";
+import { strangeCluster } from "./clusters.ts";
 import { concurrently } from "./concurrently.ts";
 import { findOrphans, type Orphans } from "./orphans.ts";
 import type { LoadedBackup } from "./catalog.ts";
@@ -40,7 +41,7 @@ export interface PrunePlan {
   readonly graceMs: number;
 }
 
-/** What pruning would do now. Changes nothing. Throws "usage" for rules that keep nothing. */
+/** What pruning would do now. Changes nothing. Throws "usage" for rules that keep nothing, "backup-unknown" for a mistyped name. */
 export async function planPrune(
   repository: Repository,
   cluster: string,
@@ -51,6 +52,8 @@ export async function planPrune(
     throw new HoldfastError("usage", "these rules keep nothing, and not everything is removed", {
       hint: "give at least one rule, as --keep-daily 14",
     });
+  const problem = await strangeCluster(repository, cluster, options);
+  if (problem !== undefined) throw problem;
   const standings = await readStandings(repository, cluster, options);
   const time = now().getTime();
   const first = decideRetention(standings.counted, rules, time);

@@ -6,6 +6,7 @@ import { HoldfastError } from "../errors.ts";
 import { protectionsOf } from "../policy/retention.ts";
 import type { Waiting } from "../store/store.ts";
 import type { ListedBackup } from "./catalog.ts";
+import { requireBackups } from "./clusters.ts";
 import { evidenceKeys, listEvidence } from "./evidence.ts";
 import { manifestKey, pinKey, signatureKey, type BackupName } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
@@ -94,6 +95,7 @@ export async function planRemoval(
 ): Promise<RemovalPlan> {
   const standings = await readStandings(repository, cluster, options);
   requireTrusted(standings);
+  await requireBackups(repository, standings.listing, options);
   const name = findById(standings.listing, target);
   const { id } = name;
   const counted = await withLocks(repository, standings.counted, new Set([id]), options);

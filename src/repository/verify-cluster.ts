@@ -8,6 +8,7 @@ import {
   type ListedBackup,
   type Loaded,
 } from "./catalog.ts";
+import { requireBackups } from "./clusters.ts";
 import { lastOnRecord, listEvidence } from "./evidence.ts";
 import type { Repository } from "./repository.ts";
 import { chooseSubset, type Subset } from "./subset.ts";
@@ -34,13 +35,18 @@ export interface VerifiedCluster {
   readonly gaps: readonly Gap[];
 }
 
-/** A backup whose manifest is not the one that a later backup saw is bad, whatever else holds. */
+/**
+ * A backup whose manifest is not the one that a later backup saw is bad, whatever else holds. Throws "backup-unknown"
+ * where there is none.
+ */
 export async function verifyCluster(
   repository: Repository,
   options: VerifyClusterOptions,
 ): Promise<VerifiedCluster> {
   const { cluster, targets, trust, signal, depth } = options;
   const listing = await listBackups(repository, cluster, { signal });
+  // nothing proven is no proof: a schedule with a mistyped name must not look well
+  await requireBackups(repository, listing, { signal });
   const asked = new Set(targets.map((target) => findBackup(listing, target)));
   const names = targets.length === 0 ? listing.backups : [...asked];
   const loaded: Loaded[] = [];

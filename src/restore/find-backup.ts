@@ -10,6 +10,7 @@ import {
   type Listing,
   type LoadedBackup,
 } from "../repository/catalog.ts";
+import { requireBackups } from "../repository/clusters.ts";
 import type { Repository } from "../repository/repository.ts";
 import { findBackup } from "../repository/target.ts";
 import { requireSigned, type Trust } from "../repository/trust.ts";
@@ -75,6 +76,7 @@ async function findCandidates(
   for (const repository of repositories) {
     try {
       const listing = await listBackups(repository, cluster, { signal });
+      await requireBackups(repository, listing, { signal });
       found.push({ repository, listing, name: findBackup(listing, target) });
     } catch (error) {
       signal.throwIfAborted();
