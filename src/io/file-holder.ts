@@ -12,7 +12,10 @@ export type FileHolder =
  */
 export async function fileHolder(path: string): Promise<FileHolder> {
   try {
-    const { dev, ino } = await stat(path, { bigint: true });
+    const found = await stat(path, { bigint: true });
+    // a device is open in every other process, and no server's database
+    if (!found.isFile()) return { state: "unknown" };
+    const { dev, ino } = found;
     const locker = await findLocker(dev, ino);
     return locker === undefined ? await findOpener(dev, ino) : await describe(locker);
   } catch {
