@@ -49,6 +49,13 @@ test("prune --dry-run prints a reason for each backup, and changes nothing", asy
   assert.equal((await revisions(at.repository)).length, 4);
 });
 
+test("prune takes no limit of zero, which would keep nothing", async () => {
+  await using at = await world();
+  const { status, stderr } = await at.trusted("prune", "--keep-last", "2", "--limit", "0");
+  assert.equal(status, 1);
+  assert.match(stderr, /'--limit <n>' argument '0' is invalid. It is no number from 1 on/);
+});
+
 test("prune deletes nothing without consent, and what it planned with it", async () => {
   await using at = await world();
   const refused = await at.trusted("prune", "--keep-last", "2");

@@ -13,6 +13,7 @@ import {
   addConsentFlag,
   addRepositoryFlags,
   eachRepository,
+  parseCount,
   repositorySettings,
 } from "./repository-flags.ts";
 
@@ -55,7 +56,9 @@ export function pruneCommand(context: Context): Command {
         "keep all that are not older than the newest by more than this: 36h, 14d",
       ).argParser(parseLongDuration),
     )
-    .addOption(keep("--limit <n>", "keep no more than this in all, the newest"))
+    .addOption(
+      new Option("--limit <n>", "keep no more than this in all, the newest").argParser(parseCount),
+    )
     .addOption(
       new Option(
         "--sweep-after <duration>",

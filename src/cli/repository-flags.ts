@@ -48,7 +48,7 @@ function clusterArgument(name: string): string {
 }
 
 /** A number from 1 on. */
-function parseCount(text: string): number {
+export function parseCount(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It is no number from 1 on.");
 }

@@ -223,6 +223,11 @@ test("weeks are those of ISO 8601", () => {
   }
 });
 
+test("zeros beside a limit say nothing: it keeps the newest ones as if it were alone", () => {
+  const backups = [ago(0), ago(1), ago(2)];
+  assert.deepEqual(table(backups, { last: 0, daily: 0, limit: 2 }), table(backups, { limit: 2 }));
+});
+
 test("rules that keep nothing are known as such", () => {
   for (const rules of [{}, { last: 0 }, { limit: undefined }, { last: 0, daily: 0 }])
     assert.equal(keepsSomething(rules), false);

@@ -181,7 +181,8 @@ function applyRules(
 }
 
 function isOnlyLimited({ limit, ...others }: RetentionRules): boolean {
-  return limit !== undefined && Object.values(others).every((value) => value === undefined);
+  // zeros are what a template fills in where nobody chose anything
+  return limit !== undefined && Object.values(others).every((value) => !value);
 }
 
 /** The newest one of each of so many hours, days, … that have any; empty ones do not count. */
