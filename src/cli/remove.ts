@@ -24,7 +24,7 @@ export function removeCommand(context: Context): Command {
         "of each lineage stay. A backup that does not count, as one whose signature does not check, has none of them but " +
         "pins and locks.",
     )
-    .argument("<id>", "an ID, or enough of its beginning")
+    .argument("<id>", "an ID, or enough of its beginning; not latest, nor a time")
     .option("--dry-run", "say what would be removed, and change nothing", false)
     .action((id: string, flags: Flags) => remove(id, flags, command, context));
   addRepositoryFlags(command);

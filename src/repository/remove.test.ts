@@ -31,6 +31,11 @@ test("one backup is removed by its ID, unless something protects it", async () =
     planRemoval(repository, CLUSTER, "2026", options),
     fails("backup-unknown", /4 backups/),
   );
+  for (const moving of ["latest", "2030-01-01", "2030-01-01T07:00"])
+    await assert.rejects(
+      planRemoval(repository, CLUSTER, moving, options),
+      fails("backup-unknown", new RegExp(`by its ID only, not by "${moving}"`)),
+    );
   const { removal, shared, problem } = await plan(0);
   assert.equal(problem, undefined);
   assert.equal(await removeBackup(repository, removal, { ...waiting, shared }), true);

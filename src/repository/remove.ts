@@ -18,7 +18,7 @@ import {
   withLocks,
   type StandingOptions,
 } from "./standing.ts";
-import { findById } from "./target.ts";
+import { findByOwnId } from "./target.ts";
 
 export interface Removal {
   readonly name: Pick<BackupName, "cluster" | "id">;
@@ -96,7 +96,7 @@ export async function planRemoval(
   const standings = await readStandings(repository, cluster, options);
   requireTrusted(standings);
   await requireBackups(repository, standings.listing, options);
-  const name = findById(standings.listing, target);
+  const name = findByOwnId(standings.listing, target);
   const { id } = name;
   const counted = await withLocks(repository, standings.counted, new Set([id]), options);
   const other = standings.others.find((one) => one.name.id === id);

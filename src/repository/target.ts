@@ -18,6 +18,20 @@ export function findBackup(listing: Listing, target: string): ListedBackup {
   return time === undefined ? findById(listing, target) : byTime(backups, time);
 }
 
+/**
+ * As `findById`, for what is removed: `latest` and times are refused, since they mean another backup as soon as one is
+ * taken. Throws "backup-unknown".
+ */
+export function findByOwnId(listing: Listing, target: string): ListedBackup {
+  const isMoving = target === "latest" || parseTime(target) !== undefined;
+  const isOfIds = listing.backups.some(({ id }) => id.startsWith(target));
+  if (!isMoving || isOfIds) return findById(listing, target);
+  throw unknown(
+    `a backup is removed by its ID only, not by "${target}"`,
+    `what that means changes with the next backup: see holdfast show ${target}, and give the ID`,
+  );
+}
+
 /** The backup whose ID this is, or begins with it, and only one. Throws "backup-unknown". */
 export function findById({ backups }: Pick<Listing, "backups">, target: string): ListedBackup {
   const found = backups.filter(({ id }) => id.startsWith(target));
