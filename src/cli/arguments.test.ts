@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Command } from "commander";
-import { addSwitchesOff, fromGoFlags, locateCommand } from "./arguments.ts";
+import { Command, type Option } from "commander";
+import { runCommand } from "../../test/support/cli.ts";
+import { silentLog } from "../io/log.ts";
+import { addSwitchesOff, fromGoFlags, locateCommand, SWITCHES } from "./arguments.ts";
+import type { Context } from "./context.ts";
+import { createProgram } from "./program.ts";
 
 function isGroup(words: readonly string[]): boolean {
   return words.join() === "snapshot";
@@ -23,6 +27,22 @@ test("flags in front of a command move behind it, with their values", () => {
   assert.equal(located("inspect -"), "inspect | -");
   assert.equal(located("--debug"), " | --debug");
   assert.equal(located("snapshot -- save"), "snapshot | -- save");
+});
+
+/** Of a command and all below it. */
+function optionsOf(command: Command): Option[] {
+  return [...command.options, ...command.commands.flatMap(optionsOf)];
+}
+
+test("every switch of every command may stand in front of it, and nothing that takes a value is one", async () => {
+  const context = { log: silentLog, env: {}, stdout: process.stdout } as unknown as Context;
+  const options = optionsOf(await createProgram(context, () => true));
+  for (const { long, short, required, negate } of options) {
+    for (const name of [long, short].filter((one) => one !== undefined && !negate))
+      assert.equal(SWITCHES.has(name!), !required, name);
+  }
+  const { status, stderr } = await runCommand(["--yes", "prune", "--repo", "/nowhere"]);
+  assert.deepEqual([status, /unknown/.test(stderr)], [128, false], stderr);
 });
 
 function switches(): Command {

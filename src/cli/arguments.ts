@@ -6,17 +6,38 @@
 import { Option, type Command } from "commander";
 import { HoldfastError } from "../errors.ts";
 
-/** Flags that may stand in front of a command and take no value; whatever else stands there takes one. */
-const SWITCHES: ReadonlySet<string> = new Set([
+/**
+ * Flags that may stand in front of a command and take no value, or only one behind an equals sign; whatever else stands
+ * there takes one.
+ */
+export const SWITCHES: ReadonlySet<string> = new Set([
   "-h",
   "--help",
   "-V",
   "--version",
+  "--all",
+  "--all-members",
   "--debug",
+  "--dry-run",
+  "--exact-revision",
   "--hex",
+  "--init",
   "--insecure-discovery",
   "--insecure-skip-tls-verify",
   "--insecure-transport",
+  "--keep-alarms",
+  "--keep-damaged",
+  "--keep-downgrade",
+  "--keep-free-pages",
+  "--list-only",
+  "--mark-compacted",
+  "--read-data",
+  "--read-stored",
+  "--rebuild-cache",
+  "--require-trailer",
+  "--skip-hash-check",
+  "--skip-signature-check",
+  "--yes",
 ]);
 
 export interface Located {
