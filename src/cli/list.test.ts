@@ -13,6 +13,7 @@ import {
   prove,
   scratchRepository,
 } from "../../test/support/repository.ts";
+import { scratch } from "../../test/support/scratch.ts";
 import { manifestKey } from "../repository/layout.ts";
 import { cacheDirectory } from "./cache-directory.ts";
 
@@ -132,8 +133,11 @@ test("list notices that the newest was taken away, from where it was seen", asyn
   assert.ok(stderr.includes(made[1]!.name.id));
 });
 
-test("the cache lies where caches lie", () => {
-  assert.equal(cacheDirectory({ env: { HOME: "/home/a" } }), "/home/a/.cache/holdfast");
+test("the cache lies where caches lie, and makes no home for itself", async () => {
+  await using home = await scratch();
+  assert.equal(cacheDirectory({ env: { HOME: home.path } }), home.file(".cache/holdfast"));
+  assert.equal(cacheDirectory({ env: { HOME: home.file("none") } }), undefined);
+  assert.equal(cacheDirectory({ env: { HOME: "/dev/null/x" } }), undefined);
   assert.equal(cacheDirectory({ env: { HOME: "/home/a", XDG_CACHE_HOME: "/c" } }), "/c/holdfast");
   assert.equal(
     cacheDirectory({ env: { HOLDFAST_CACHE_DIR: "/own", XDG_CACHE_HOME: "/c" } }),

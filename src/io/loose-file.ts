@@ -1,6 +1,6 @@
 /** Files that may be lost without harm, as those of a cache: whole or not there, but never synced. */
 import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync } from "node:fs";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { randomName } from "./random.ts";
 
@@ -50,6 +50,15 @@ function makeFolder(path: string): string | undefined {
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+/** Whether there is such a folder. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
 }
 
