@@ -10,6 +10,12 @@ test("a URL that cannot be used is told with what to write instead, and without 
   assert.doesNotMatch(stdout + stderr, /hunter2/);
 });
 
+test("a folder that cannot be made at all is no mount that went away", async () => {
+  const { status, stderr } = await holdfast(["store", "check", "/proc/holdfast"]);
+  assert.equal(status, 30);
+  assert.match(stderr, /cannot make the folder "\/proc\/holdfast"\nHint: check the path/);
+});
+
 test("an unknown parameter names the nearest", async () => {
   const { status, stderr } = await holdfast(["store", "check", "s3://bucket?pathstyle=true"]);
   assert.equal(status, 20);

@@ -156,9 +156,11 @@ export async function giveTree(path: string, { uid, gid, mode }: Ownership): Pro
 
 /** Refuses, before anything is written, what cannot fit into the file system of `path`. */
 export async function requireSpace(path: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(path).catch((error: unknown) => {
+  const { bavail, bsize, blocks } = await statfs(path).catch((error: unknown) => {
     throw writeFailure(`cannot write to "${path}"`, error);
   });
+  // what has no size at all, as /proc, says by itself what is wrong with it
+  if (blocks === 0) return;
   const free = bavail * bsize;
   if (free >= needed) return;
   throw new HoldfastError(

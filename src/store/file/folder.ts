@@ -1,6 +1,6 @@
 /** A folder that holds objects: its hidden corner, and calls to the system that end when they are told to. */
 import { dirname, join } from "node:path";
-import { syncDirectory } from "../../io/directory.ts";
+import { exists, syncDirectory } from "../../io/directory.ts";
 import { createPatience, unlessAborted } from "../../io/patience.ts";
 import { ensureDirectory, foldersUpTo, removeEmptyAbove } from "../../io/published-file.ts";
 import { explainFileError, isMissing } from "./failure.ts";
@@ -71,9 +71,19 @@ export async function within<T>(folder: Folder, path: string, work: () => Promis
       if (made !== undefined) folder.durable.clear();
       return await work();
     } catch (error) {
-      if (attempt === FOLDER_ATTEMPTS || !isMissing(error)) throw error;
+      if (!isMissing(error)) throw error;
+      if (attempt === FOLDER_ATTEMPTS) throw await neverMade(folder, error);
     }
   }
+}
+
+/** Not "went away": what could not be made even once is no matter of mounting or sweeping. */
+async function neverMade({ root, made }: Folder, cause: unknown): Promise<unknown> {
+  if (made !== undefined || (await exists(root))) return cause;
+  return new StoreFailure("store-misconfigured", `cannot make the folder "${root}"`, {
+    hint: "check the path: this file system makes no folder of that name",
+    cause,
+  });
 }
 
 /** Makes the names in `path` durable, and its own, and those of the folders around it. */
