@@ -9,6 +9,9 @@ const NEEDS_PROC = { skip: process.platform === "linux" ? false : "needs /proc" 
 test("a device is open in many processes, and held by none", NEEDS_PROC, async () => {
   const holder = spawn("sleep", ["600"], { stdio: "ignore" });
   killAtExit(holder);
-  assert.deepEqual(await fileHolder("/dev/null"), { state: "unknown" });
-  holder.kill("SIGKILL");
+  try {
+    assert.deepEqual(await fileHolder("/dev/null"), { state: "unknown" });
+  } finally {
+    holder.kill("SIGKILL");
+  }
 });
