@@ -4,7 +4,8 @@
  */
 import { Option, type Command } from "commander";
 import { HoldfastError, type ErrorCode } from "../errors.ts";
-import { readSmallFile } from "../io/small-file.ts";
+import { shellWord } from "../format/shell-word.ts";
+import { permissionsOf, readSmallFile } from "../io/small-file.ts";
 import type { Sign, Trust } from "../repository/trust.ts";
 import type { Identities } from "../seal/identities.ts";
 import type { AskPassphrase, KeyFile } from "../seal/key-file.ts";
@@ -89,7 +90,7 @@ export async function readSign(command: Command, context: Context): Promise<Sign
   if (!path) return undefined;
   const { readSigningKey } = await import("../seal/signing-key.ts");
   const { signWith } = await import("../repository/trust.ts");
-  const file = await readKeyFile(path, "signing-key-unusable", context);
+  const file = await readSecretFile(path, "signing-key-unusable", context);
   return signWith(await readSigningKey(file, passphraseOf(context)));
 }
 
@@ -114,7 +115,7 @@ export async function readIdentities(
   if (paths.length === 0 && !mayAsk) return undefined;
   const { parseIdentities } = await import("../seal/identities.ts");
   const files = await Promise.all(
-    paths.map((path) => readKeyFile(path, "identity-unusable", context)),
+    paths.map((path) => readSecretFile(path, "identity-unusable", context)),
   );
   return parseIdentities(files, passphraseOf(context));
 }
@@ -145,6 +146,17 @@ async function readKeyFile(
   }
 }
 
+/** Of a file that holds a secret: who else can read it is told, as ssh-keygen(1) does. */
+async function readSecretFile(path: string, code: ErrorCode, context: Context): Promise<KeyFile> {
+  const file = await readKeyFile(path, code, context);
+  const mode = await permissionsOf(path);
+  if (mode !== undefined && (mode & 0o077) !== 0)
+    context.log.warn(
+      `"${path}" can be used by others than its owner (mode ${mode.toString(8).padStart(4, "0")}): chmod 600 ${shellWord(path)}`,
+    );
+  return file;
+}
+
 function hasPassphrase(env: Context["env"]): boolean {
   return Boolean(env["HOLDFAST_PASSPHRASE"] || env["HOLDFAST_PASSPHRASE_FILE"]);
 }
@@ -156,7 +168,7 @@ function passphraseOf(context: Context): AskPassphrase {
     if (env["HOLDFAST_PASSPHRASE"]) return env["HOLDFAST_PASSPHRASE"];
     const path = env["HOLDFAST_PASSPHRASE_FILE"];
     if (path) {
-      const { content } = await readKeyFile(path, "identity-unusable", context);
+      const { content } = await readSecretFile(path, "identity-unusable", context);
       return Buffer.from(content).toString().split(/\r?\n/, 1)[0]!;
     }
     const unanswered = (): HoldfastError =>

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { openPipe } from "./pipe.ts";
 
 /** Longer files than this are no certificates, keys or passwords, whatever their name is. */
@@ -35,4 +35,10 @@ async function* filePieces(path: string): AsyncGenerator<Uint8Array> {
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
   }
+}
+
+/** Permission bits of a regular file; undefined for pipes, devices, and what is not there. */
+export async function permissionsOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? found.mode & 0o777 : undefined;
 }
