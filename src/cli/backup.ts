@@ -12,7 +12,7 @@ import {
   readTrust,
   requireSign,
 } from "./key-flags.ts";
-import { openRepositories } from "./open-repositories.ts";
+import { openDifferentRepositories } from "./open-repositories.ts";
 import { formatOutput, outputOption, type OutputFormat } from "./output.ts";
 import { packageVersion } from "./package-version.ts";
 import { publishedText, tellMissing } from "./published.ts";
@@ -106,7 +106,7 @@ async function backup(flags: Flags, command: Command, context: Context): Promise
   const { createClusterClient } = await import("../etcd/cluster-client.ts");
   const { backUp } = await import("../backup/backup.ts");
   const open = { limits: await transferLimits(command) };
-  await using opened = await openRepositories(settings, { ...context, signal }, open);
+  await using opened = await openDifferentRepositories(settings, { ...context, signal }, open);
   using client = await createClusterClient(connection, limit);
   let bar: Progress | undefined;
   const published = await backUp(client, opened.repositories, {

@@ -133,7 +133,9 @@ async function copyAll(
   context: Context,
 ): Promise<Result[]> {
   const { copyBackups, missingBackups } = await import("../repository/copy.ts");
+  const { isSamePlace, samePlace } = await import("../repository/same-place.ts");
   const { signal, log } = context;
+  if (await isSamePlace(source, target, { cluster, signal })) throw samePlace(source, target);
   const missing = await missingBackups(source, target, cluster, { signal });
   const total = missing.reduce((sum, { data }) => sum + (data?.size ?? 0), 0);
   const results: Result[] = [];

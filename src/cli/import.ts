@@ -16,7 +16,7 @@ import {
   readTrust,
   requireSign,
 } from "./key-flags.ts";
-import { openRepositories } from "./open-repositories.ts";
+import { openDifferentRepositories } from "./open-repositories.ts";
 import { formatOutput, outputOption, type OutputFormat } from "./output.ts";
 import { packageVersion } from "./package-version.ts";
 import { publishedText, tellMissing } from "./published.ts";
@@ -102,7 +102,7 @@ async function importFiles(
   for (const path of paths) files.push(await snapshotFile(path, flags, context));
   const { importSnapshots } = await import("../backup/import.ts");
   const open = { limits: await transferLimits(command) };
-  await using opened = await openRepositories(settings, context, open);
+  await using opened = await openDifferentRepositories(settings, context, open);
   const results: Imported[] = [];
   let bar: Progress | undefined;
   const options = {

@@ -11,6 +11,39 @@ export interface OpenRepositories extends AsyncDisposable {
 }
 
 /**
+ * As `openRepositories`, for what is written: one that is the same place as another before it counts as one that cannot
+ * be used.
+ */
+export async function openDifferentRepositories(
+  settings: RepositorySettings,
+  context: Context,
+  open: OpenFlags,
+): Promise<OpenRepositories> {
+  await using stack = new AsyncDisposableStack();
+  const opened = stack.use(await openRepositories(settings, context, open));
+  const { isSamePlace, samePlace } = await import("../repository/same-place.ts");
+  const { cluster, required } = settings;
+  const different: Repository[] = [];
+  const failed: Failed[] = [];
+  for (const one of opened.repositories) {
+    let before: Repository | undefined;
+    for (const other of different)
+      if (await isSamePlace(other, one, { cluster, signal: context.signal })) before = other;
+    if (before === undefined) different.push(one);
+    else failed.push({ url: one.store.url, cause: samePlace(before, one) });
+  }
+  const [first] = failed;
+  if (first !== undefined && different.length < required) throw first.cause;
+  for (const { url, cause } of failed) context.log.warn(`${url} is left out: ${cause.message}`);
+  const kept = stack.move();
+  return {
+    repositories: different,
+    missing: opened.missing,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/**
  * Opens all repositories at once. One that cannot be opened is told and left out while enough others remain; else
  * "too-few-stores", or the failure itself where there is only one.
  */
@@ -37,11 +70,12 @@ export async function openRepositories(
   };
 }
 
-function tooFew(
-  failed: readonly { readonly url: string; readonly cause: Error }[],
-  total: number,
-  required: number,
-): Error {
+interface Failed {
+  readonly url: string;
+  readonly cause: Error;
+}
+
+function tooFew(failed: readonly Failed[], total: number, required: number): Error {
   const [first] = failed;
   if (total === 1) return first!.cause;
   const reasons = failed.map(({ url, cause }) => `${url}: ${cause.message}`);
