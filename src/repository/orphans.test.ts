@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import {
+  addBackup,
   addBackups,
   age,
   ALICE,
@@ -12,10 +13,12 @@ import {
   putBytes,
   requireConsistent,
   scratchRepository,
+  sha256,
   trusting,
   waiting,
 } from "../../test/support/repository.ts";
 import { dataKey, manifestKey, signatureKey } from "./layout.ts";
+import { findOrphans } from "./orphans.ts";
 import { planPrune, runPrune, type PruneOptions } from "./prune.ts";
 import { publish } from "./publish.ts";
 
@@ -55,6 +58,26 @@ test("an upload of this minute is not old, however far ahead the clock here is",
   for (const key of [...(await allKeys(repository)), "holdfast.json"])
     await age(repository, key, 400 * DAY);
   assert.deepEqual((await planPrune(repository, CLUSTER, options)).orphans.found, []);
+});
+
+test("a report whose backup is published while names are read is no leftover", async () => {
+  await using repository = await scratchRepository();
+  const { store } = repository;
+  const random = "0123456789abcdef";
+  const report = `${CLUSTER}/reports/${random}.json.zst`;
+  const object = { role: "report", key: report, size: 4, sha256: sha256(Buffer.from("full")) };
+  let isPublished = false;
+  async function* list(prefix: string, how: typeof waiting) {
+    yield* store.list(prefix, how);
+    if (isPublished || !prefix.endsWith("/backups/")) return;
+    isPublished = true;
+    await putBytes(repository, report, "full");
+    await addBackup(repository, { objects: [object] });
+  }
+  const watched = { ...repository, store: { ...store, list } };
+  const how = { ...waiting, graceMs: 0, known: new Map(), evidence: new Map() };
+  assert.deepEqual((await findOrphans(watched, CLUSTER, how)).found, []);
+  assert.equal(isPublished, true);
 });
 
 test("nothing is swept while a manifest cannot be read, for it may name anything", async () => {

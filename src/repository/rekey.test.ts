@@ -164,6 +164,25 @@ test("without the identity, and of a damaged one, nothing is replaced", async ()
   assert.deepEqual(await opens(repository, OLD), [true]);
 });
 
+test("a backup that holds another snapshot than its manifest says is not sealed anew", async () => {
+  await using repository = await scratchRepository();
+  const made = await addRealBackup(repository, {
+    recipients: OLD.recipients,
+    more: { statusHash: 1 },
+  });
+  const before = await allKeys(repository);
+  const { backups } = await listBackups(repository, CLUSTER, waiting);
+  const old = await loadBackup(repository, backups[0]!, waiting);
+  await assert.rejects(
+    rekeyBackup(repository, old, options),
+    fails(
+      "backup-damaged",
+      new RegExp(`${made.name.id} is another than its manifest says: its HASH`),
+    ),
+  );
+  assert.deepEqual(await allKeys(repository), before);
+});
+
 test("what this version does not know is not lost", async () => {
   await using repository = await scratchRepository();
   const made = await addRealBackup(repository, {

@@ -31,6 +31,8 @@ test("a busy cluster that was lost long ago gets more, by rate and age", () => {
 
 test("a clock that stands before the backup makes nothing smaller", () => {
   assert.equal(chooseBump(5000n, seen({ ratePerSecond: 9 }), TIME - 999 * HOUR).by, 1_000_000_000n);
+  const busy = seen({ ratePerSecond: 1_000_000 });
+  assert.deepEqual(chooseBump(5000n, busy, TIME - 999 * HOUR), chooseBump(5000n, busy, TIME));
 });
 
 test("a history that leaves no room above it is refused", () => {

@@ -44,6 +44,14 @@ test("parts hold the body in order, and only the last is smaller", async () => {
   }
 });
 
+test("memory of another size is not used again: parts grow after 2500", async () => {
+  const { parts, recycle } = partsOf(body("b", 24 * MIB), undefined);
+  await parts.next();
+  recycle({ number: 0, bytes: new Uint8Array(MIB), isLast: false });
+  for (const wanted of [8 * MIB, 8 * MIB])
+    assert.equal((await parts.next()).value!.bytes.length, wanted);
+});
+
 test("at most four parts are on their way, and a failure ends all of them", async () => {
   const sending = createSending(new AbortController().signal);
   const failure = new Error("the third fails");
