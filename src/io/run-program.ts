@@ -13,8 +13,8 @@ export interface RunOptions {
   /** The whole environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
-  /** It wrote something. */
-  readonly moved?: () => void;
+  /** Called with what it writes on its standard output, as it comes. */
+  readonly heard?: (text: string) => void;
 }
 
 const STDERR_LIMIT = 64 << 10;
@@ -29,7 +29,7 @@ const LAST_WAIT_MS = 2000;
 export async function runProgram(
   command: string,
   args: readonly string[],
-  { env, signal, moved }: RunOptions,
+  { env, signal, heard }: RunOptions,
 ): Promise<Ran> {
   signal.throwIfAborted();
   const child = spawn(command, args, {
@@ -44,7 +44,7 @@ export async function runProgram(
     child[name].setEncoding("utf8").on("data", (text: string) => {
       output[name] += text;
       if (name === "stderr") output.stderr = output.stderr.slice(-STDERR_LIMIT);
-      moved?.();
+      else heard?.(text);
     });
   }
   let killing: NodeJS.Timeout | undefined;

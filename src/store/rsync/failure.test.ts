@@ -36,6 +36,10 @@ test("statuses and words become codes", () => {
   assert.deepEqual(failure(255, "Connection closed by 10.0.0.1\n"), ["store-unreachable", true]);
   for (const status of [10, 12, 30, 35, null])
     assert.deepEqual(failure(status, ""), ["store-unreachable", true]);
+  const early = "rsync: did not see server greeting\n";
+  assert.deepEqual(failure(5, early), ["store-unreachable", true]);
+  const busy = "@ERROR: max connections (4) reached -- try again later\n";
+  assert.deepEqual(failure(5, busy), ["store-throttled", true]);
   assert.deepEqual(failure(3, ""), ["store-wrong-answer", false]);
   const overtaken = 'rsync: [Receiver] mkdir "store/a/" (in open) failed: File exists (17)\n';
   assert.deepEqual(failure(11, overtaken), ["store-wrong-answer", true]);

@@ -57,9 +57,13 @@ const OVERTAKEN = /mkdir ".*failed: File exists/;
 /** @param doing as in `cannot write "KEY"` */
 export function rsyncFailure(doing: string, { status, stderr }: Ran): StoreFailure {
   const message = `cannot ${doing}: rsync ended with ${status ?? "a signal"}: ${lastWords(stderr)}`;
+  if (/@ERROR: max connections/.test(stderr))
+    return new StoreFailure("store-throttled", message, { transient: true });
   const meaning = MEANINGS.find(({ words }) => words.test(stderr));
   if (meaning !== undefined) return new StoreFailure(meaning.code, message, { hint: meaning.hint });
-  const isCut = status === null || TRANSIENT.has(status);
+  // the daemon's own refusals begin with @ERROR; without one it closed before it greeted
+  const isCut =
+    status === null || TRANSIENT.has(status) || (status === 5 && !/@ERROR/.test(stderr));
   return new StoreFailure(isCut ? "store-unreachable" : "store-wrong-answer", message, {
     transient: isCut || OVERTAKEN.test(stderr),
   });

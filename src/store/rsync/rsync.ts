@@ -114,6 +114,7 @@ async function spoolBody(
 async function send(rsync: Rsync, folder: string, key: string, signal: AbortSignal): Promise<void> {
   const doing = `write "${key}"`;
   const source = `${folder}/./${key}`;
+  const transfer = createTransfer(rsync);
   let attempts = 0;
   const isSent = await retrying(
     rsync,
@@ -121,7 +122,7 @@ async function send(rsync: Rsync, folder: string, key: string, signal: AbortSign
     signal,
     async (attempt) => {
       const how = ["--fsync", "--mkpath", "--ignore-existing", "--out-format=%i %n"];
-      const given = await transfer(rsync, [...how, "-R", source, rsync.target.at("")], attempt);
+      const given = await transfer([...how, "-R", source, rsync.target.at("")], attempt);
       if (given.status !== 0) throw rsyncFailure(doing, given);
       if (/^[<>]f\+{9} /m.test(given.stdout.replaceAll("\r", "\n"))) return true;
       // an attempt whose answer was lost may have put it there
@@ -140,18 +141,28 @@ async function isSame(
   attempt: Attempt,
 ): Promise<boolean> {
   const how = ["--dry-run", "--checksum", "--out-format=%i %n", "-R"];
-  const found = await rsync.target.run([...how, source, rsync.target.at("")], attempt);
+  const { signal } = attempt;
+  const found = await rsync.target.run([...how, source, rsync.target.at("")], { signal });
   if (found.status !== 0) throw rsyncFailure(doing, found);
   return !/^[<>]f/m.test(found.stdout);
 }
 
-/** With a word now and then that bytes have moved. */
-function transfer(
-  { target }: Rsync,
-  args: readonly string[],
-  attempt: Attempt,
-): ReturnType<RsyncTarget["run"]> {
-  return target.run(["--info=progress2", ...args], attempt);
+/** Runs rsync for one file, attempt after attempt. */
+type Transfer = (args: readonly string[], attempt: Attempt) => ReturnType<RsyncTarget["run"]>;
+
+/** Every attempt begins anew: only what gets further than all before it is progress, or it would go on for ever. */
+function createTransfer({ target }: Rsync): Transfer {
+  let furthest = 0;
+  return (args, attempt) => {
+    const heard = (text: string): void => {
+      const bytes = [...text.matchAll(/(\d+) +\d+%/g)].map(([, count]) => Number(count));
+      const far = Math.max(0, ...bytes);
+      if (far > furthest) attempt.moved();
+      else attempt.moves();
+      furthest = Math.max(furthest, far);
+    };
+    return target.run(["--info=progress2", ...args], { signal: attempt.signal, heard });
+  };
 }
 
 function retrying<T>(
@@ -204,8 +215,9 @@ async function fetch(
   doing: string,
   signal: AbortSignal,
 ): Promise<void> {
+  const transfer = createTransfer(rsync);
   await retrying(rsync, doing, signal, async (attempt) => {
-    const given = await transfer(rsync, [rsync.target.at(key), path], attempt);
+    const given = await transfer([rsync.target.at(key), path], attempt);
     if (isNothingThere(given)) throw missing(doing);
     if (given.status !== 0) throw rsyncFailure(doing, given);
   });
@@ -235,7 +247,7 @@ async function listOnly(
   signal: AbortSignal,
 ): Promise<Listed[]> {
   const args = ["--list-only", ...how, target.at(path)];
-  const given = await target.run(args, { signal, moved() {} });
+  const given = await target.run(args, { signal });
   if (isNothingThere(given)) return [];
   // 24: something went away while it was listed
   if (given.status !== 0 && given.status !== 24) throw rsyncFailure(doing, given);
@@ -277,7 +289,7 @@ async function removeFile(
   const only = [`--include=/${path.slice(at)}`, "--exclude=*"];
   await inSpool(rsync, async (empty) => {
     const args = ["-r", "--delete", ...only, `${empty}/`, rsync.target.at(path.slice(0, at))];
-    const given = await rsync.target.run(args, { signal, moved() {} });
+    const given = await rsync.target.run(args, { signal });
     if (given.status !== 0) throw rsyncFailure(doing, given);
   });
 }

@@ -1,8 +1,8 @@
 /** A place that rsync reaches, and how it is started for it. */
 import { readSmallFile } from "../../io/small-file.ts";
-import { runProgram, type Ran } from "../../io/run-program.ts";
+import { runProgram, type Ran, type RunOptions } from "../../io/run-program.ts";
 import { StoreFailure } from "../failure.ts";
-import type { Attempt, Persistence } from "../retry.ts";
+import type { Persistence } from "../retry.ts";
 import { knownHostsFile, sshUser } from "../ssh/login.ts";
 import type { StoreLocation } from "../store.ts";
 
@@ -10,7 +10,7 @@ export interface RsyncTarget {
   /** What rsync calls a path below the root; "" is the root itself. */
   at(path: string): string;
   /** Runs rsync. Throws "store-misconfigured" when there is none here. */
-  run(args: readonly string[], attempt: Pick<Attempt, "signal" | "moved">): Promise<Ran>;
+  run(args: readonly string[], how: Pick<RunOptions, "signal" | "heard">): Promise<Ran>;
 }
 
 /** Throws "store-misconfigured" for what is missing. */
@@ -36,9 +36,9 @@ export async function rsyncTarget(
   };
   return {
     at: (path) => `${base}${location.path}/${path}`,
-    async run(args, { signal, moved }) {
+    async run(args, how) {
       try {
-        return await runProgram("rsync", [...usual, ...args], { env, signal, moved });
+        return await runProgram("rsync", [...usual, ...args], { ...how, env });
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
         throw new StoreFailure("store-misconfigured", "there is no rsync on the PATH", {
