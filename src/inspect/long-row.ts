@@ -15,8 +15,8 @@ export function aroundValue(
   keySize: number,
 ): { before: Uint8Array; behind: number } | undefined {
   const fields = new KeyValueFields();
-  if (fields.decode(head, keySize, head.length)) return undefined;
-  const behind = fields.valueAt + fields.valueLength;
-  if (behind <= head.length) return undefined;
-  return { before: concatBytes([head.subarray(0, fields.stoppedAt), EMPTY_VALUE]), behind };
+  fields.decode(head, keySize, head.length);
+  if (fields.valueBeyond === 0) return undefined;
+  const before = concatBytes([head.subarray(0, fields.stoppedAt), EMPTY_VALUE]);
+  return { before, behind: head.length + fields.valueBeyond };
 }

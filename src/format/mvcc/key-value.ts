@@ -62,8 +62,10 @@ export class KeyValueFields {
   valueLength = 0;
   leaseHi = 0;
   leaseLo = 0;
-  /** After a refusal: the field where it was. Of a value that goes beyond the end, `valueAt` and `valueLength` are there. */
+  /** After a refusal: where. */
   stoppedAt = 0;
+  /** After a refusal for a value that goes beyond the end: by how many bytes. */
+  valueBeyond = 0;
 
   #hi = 0;
   #lo = 0;
@@ -74,7 +76,7 @@ export class KeyValueFields {
    */
   decode(bytes: Uint8Array, at: number, end: number): boolean {
     this.keyAt = this.valueAt = at;
-    this.keyLength = this.valueLength = 0;
+    this.keyLength = this.valueLength = this.valueBeyond = 0;
     this.createHi = this.createLo = this.modHi = this.modLo = 0;
     this.versionHi = this.versionLo = this.leaseHi = this.leaseLo = 0;
     for (let fields = 0; at < end; fields++) {
@@ -95,8 +97,11 @@ export class KeyValueFields {
       if (at < 0) return false;
       if (wire === 2) {
         if (this.#hi !== 0) return false;
+        if (this.#lo > end - at) {
+          if (field === 5) this.valueBeyond = this.#lo - (end - at);
+          return false;
+        }
         this.#keepBytes(field, at, this.#lo);
-        if (this.#lo > end - at) return false;
         at += this.#lo;
       } else this.#keepNumber(field);
     }
