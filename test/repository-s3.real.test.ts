@@ -17,9 +17,9 @@ test("backup, verify and restore over S3, when connections break while bytes flo
   await using proxy = await faultProxy(service.endpoint);
   await using cluster = await startCluster({ line: "3.6" });
   await fill(cluster.endpoints[0]!, {
-    keys: 5000,
+    keys: 500,
+    noise: 12,
     seed: 3,
-    valueBytes: [12_000, 20_000],
     updates: 0,
     deletes: 0,
   });

@@ -21,9 +21,9 @@ test("backup, list, verify, restore and prune over SFTP, when connections break 
   await using folder = await scratch();
   await using cluster = await startCluster({ line: "3.6" });
   await fill(cluster.endpoints[0]!, {
-    keys: 2500,
+    keys: 500,
+    noise: 6,
     seed: 3,
-    valueBytes: [12_000, 20_000],
     updates: 0,
     deletes: 0,
   });

@@ -16,6 +16,8 @@ export interface FillOptions extends ConnectOptions {
   readonly updates?: number;
   /** Keys deleted at the end; a tenth of all when left out. */
   readonly deletes?: number;
+  /** Further keys, with values of 1 MiB that nothing compresses; none when left out. */
+  readonly noise?: number;
   /** Leases that hold one key each; 3 when left out. */
   readonly leases?: number;
   /** Transactions under way at once. With 1 the revisions repeat as well; 8 when left out. */
@@ -54,7 +56,7 @@ const BATCH_BYTES = 512 * 1024;
 
 /** Creates the keys (many in a revision), then updates some, gives some to leases and deletes some. */
 export async function fill(url: string, options: FillOptions): Promise<void> {
-  const { keys, seed, parallel = 8 } = options;
+  const { keys, seed, parallel = 8, noise = 0 } = options;
   const { updates = keys >> 2, deletes = Math.floor(keys / 10), leases = 3 } = options;
   const sizes = options.valueBytes ?? [200, 8192];
   using client = await connect(url, options);
@@ -71,6 +73,7 @@ export async function fill(url: string, options: FillOptions): Promise<void> {
   await inParallel(parallel, spread(names.toReversed(), deletes), (name) =>
     client.deleteRange(name),
   );
+  for (let i = 0; i < noise; i++) await client.put(`/registry/noise/${i}`, chance.bytes(1 << 20));
 }
 
 function keyName(index: number, chance: Random): string {
