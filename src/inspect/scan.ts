@@ -347,7 +347,8 @@ export class Scan {
       return this.#fault(page, REASON.TOO_MUCH, leaf.element);
     this.#keepTable(leaf);
     const resume = (): void => {
-      const head = this.#window.slice(at - this.#windowStart).subarray(0, AROUND_VALUE);
+      const from = at - this.#windowStart;
+      const head = this.#window.subarray(from, from + AROUND_VALUE);
       const around = isRowKey(head, 0, keySize) ? aroundValue(head, keySize) : undefined;
       const behind = at + (around?.behind ?? Infinity);
       if (around === undefined || behind > end || end - behind > AROUND_VALUE)
