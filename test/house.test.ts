@@ -55,7 +55,7 @@ const OWNERS: Record<string, readonly string[]> = {
   commander: ["cli/"],
   openpgp: ["seal/"],
   ssh2: ["store/sftp/", "store/ssh/"],
-  yaml: ["cli/output.ts"],
+  yaml: ["cli/texts/output.ts"],
   zod: ["repository/"],
 };
 

@@ -4,8 +4,8 @@ import { fromGoFlags, locateCommand, type Located } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { failureOf, wasPrinted } from "./failure.ts";
 import { createProgram } from "./program.ts";
-import { createProgressBar } from "./progress.ts";
-import { GROUPS } from "./verbs.ts";
+import { createProgressBar } from "./terminal/progress.ts";
+import { GROUPS, VERBS, type Verb } from "./verbs.ts";
 
 /** What `main` knows of the outside world; log and progress bar are made of it. */
 export type World = Omit<Context, "log" | "progress">;
@@ -24,7 +24,7 @@ export async function run(argv: readonly string[], world: World): Promise<number
   let path = "holdfast";
   try {
     const { words, rest } = locate(argv);
-    const program = await createProgram(context, (verb) => verb.words.join() === words.join());
+    const program = await createProgram(context, wantedBy(words));
     program.on("option:log-format", (format: LogSettings["format"]) => (settings.format = format));
     program.on("option:debug", () => (settings.debug = true));
     const commands = commandsOf(program, words);
@@ -42,6 +42,12 @@ export async function run(argv: readonly string[], world: World): Promise<number
 
 function colorful(env: Context["env"]): boolean {
   return !env["NO_COLOR"] && env["TERM"] !== "dumb";
+}
+
+/** Which commands have to be there for these words. */
+function wantedBy(words: readonly string[]): (verb: Verb) => boolean {
+  const isNamed = (verb: Verb): boolean => verb.words.join() === words.join();
+  return VERBS.find(isNamed)?.readsTree ? () => true : isNamed;
 }
 
 /** Whether these words are followed by another before the command is complete. */

@@ -10,6 +10,8 @@ export interface Verb {
   readonly words: readonly string[];
   readonly summary: string;
   readonly load: () => Promise<(context: Context) => Command>;
+  /** It reads the whole tree: every command is loaded for it. */
+  readonly readsTree?: true;
 }
 
 export interface Group {
@@ -48,111 +50,112 @@ export const VERBS: readonly Verb[] = [
   {
     words: ["snapshot", "save"],
     summary: "save a snapshot of a live cluster to a file, proven while it streams",
-    load: async () => (await import("./snapshot-save.ts")).snapshotSaveCommand,
+    load: async () => (await import("./commands/snapshot-save.ts")).snapshotSaveCommand,
   },
   {
     words: ["snapshot", "status"],
     summary: "print hash, revision, keys and size of a snapshot, and prove it",
-    load: async () => (await import("./snapshot-status.ts")).snapshotStatusCommand,
+    load: async () => (await import("./commands/snapshot-status.ts")).snapshotStatusCommand,
   },
   {
     words: ["snapshot", "restore"],
     summary: "make a data dir for a member of a new cluster from a snapshot",
-    load: async () => (await import("./snapshot-restore.ts")).snapshotRestoreCommand,
+    load: async () => (await import("./commands/snapshot-restore.ts")).snapshotRestoreCommand,
   },
   {
     words: ["inspect"],
     summary: "prove a snapshot, and print all that one pass over it learns",
-    load: async () => (await import("./inspect.ts")).inspectCommand,
+    load: async () => (await import("./commands/inspect.ts")).inspectCommand,
   },
   {
     words: ["hashkv"],
     summary: "print the key-value hash of a snapshot, or of every member of a live cluster",
-    load: async () => (await import("./hashkv.ts")).hashkvCommand,
+    load: async () => (await import("./commands/hashkv.ts")).hashkvCommand,
   },
   {
     words: ["init"],
     summary: "make a repository, its keys, and the page that brings everything back",
-    load: async () => (await import("./init.ts")).initCommand,
+    load: async () => (await import("./commands/init.ts")).initCommand,
   },
   {
     words: ["backup"],
     summary: "back a live cluster up into repositories, proven, sealed and signed in one pass",
-    load: async () => (await import("./backup.ts")).backupCommand,
+    load: async () => (await import("./commands/backup.ts")).backupCommand,
   },
   {
     words: ["restore"],
     summary: "make data dirs from a backup: planned, proven, safe for Kubernetes",
-    load: async () => (await import("./restore.ts")).restoreCommand,
+    load: async () => (await import("./commands/restore.ts")).restoreCommand,
   },
   {
     words: ["cat"],
     summary: "write the plain snapshot of a backup to standard output",
-    load: async () => (await import("./cat.ts")).catCommand,
+    load: async () => (await import("./commands/cat.ts")).catCommand,
   },
   {
     words: ["list"],
     summary: "list the backups of a cluster, newest first, and when each was last proven",
-    load: async () => (await import("./list.ts")).listCommand,
+    load: async () => (await import("./commands/list.ts")).listCommand,
   },
   {
     words: ["show"],
     summary: "print all that is known of one backup",
-    load: async () => (await import("./show.ts")).showCommand,
+    load: async () => (await import("./commands/show.ts")).showCommand,
   },
   {
     words: ["verify"],
     summary: "prove backups at rest, and put it on record",
-    load: async () => (await import("./verify.ts")).verifyCommand,
+    load: async () => (await import("./commands/verify.ts")).verifyCommand,
   },
   {
     words: ["copy"],
     summary: "copy what another repository lacks into it, byte for byte",
-    load: async () => (await import("./copy.ts")).copyCommand,
+    load: async () => (await import("./commands/copy.ts")).copyCommand,
   },
   {
     words: ["pin"],
     summary: "keep a backup, whatever the rules say",
-    load: async () => (await import("./pin.ts")).pinCommand,
+    load: async () => (await import("./commands/pin.ts")).pinCommand,
   },
   {
     words: ["unpin"],
     summary: "take the pin of a backup away",
-    load: async () => (await import("./pin.ts")).unpinCommand,
+    load: async () => (await import("./commands/pin.ts")).unpinCommand,
   },
   {
     words: ["prune"],
     summary: "remove the backups that no rule keeps, with a reason for each",
-    load: async () => (await import("./prune.ts")).pruneCommand,
+    load: async () => (await import("./commands/prune.ts")).pruneCommand,
   },
   {
     words: ["remove"],
     summary: "remove one backup, unless something protects it",
-    load: async () => (await import("./remove.ts")).removeCommand,
+    load: async () => (await import("./commands/remove.ts")).removeCommand,
   },
   {
     words: ["import"],
     summary: "make backups of snapshots that other tools took",
-    load: async () => (await import("./import.ts")).importCommand,
+    load: async () => (await import("./commands/import.ts")).importCommand,
   },
   {
     words: ["rekey"],
     summary: "seal backups to other recipients",
-    load: async () => (await import("./rekey.ts")).rekeyCommand,
+    load: async () => (await import("./commands/rekey.ts")).rekeyCommand,
   },
   {
     words: ["store", "check"],
     summary: "try and measure a store, and say what it can do",
-    load: async () => (await import("./store-check.ts")).storeCheckCommand,
+    load: async () => (await import("./commands/store-check.ts")).storeCheckCommand,
   },
   {
     words: ["version"],
     summary: "print the version, and what it runs on",
-    load: async () => (await import("./version.ts")).versionCommand,
+    load: async () => (await import("./commands/version.ts")).versionCommand,
   },
   {
     words: ["completion"],
     summary: "print a completion script for bash, zsh or fish",
-    load: async () => (await import("./completion.ts")).completionCommand,
+    load: async () => (await import("./commands/completion.ts")).completionCommand,
+    readsTree: true,
   },
 ];

@@ -1,7 +1,7 @@
 /** What lies in a store, or in a file of keys: everything that somebody else can have written there. */
 import { zstdCompressSync } from "node:zlib";
-import { parseByteCount } from "../../src/cli/byte-count.ts";
-import { parseLongDuration } from "../../src/cli/long-duration.ts";
+import { parseByteCount } from "../../src/cli/flags/byte-count.ts";
+import { parseLongDuration } from "../../src/cli/flags/long-duration.ts";
 import { HoldfastError } from "../../src/errors.ts";
 import { AGE_MAGIC, parseAgeHeader } from "../../src/format/age/header.ts";
 import { chunksOf } from "../../src/format/age/stream.ts";

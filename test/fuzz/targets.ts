@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { Option } from "commander";
 import { fromGoFlags } from "../../src/cli/arguments.ts";
-import { parseDuration } from "../../src/cli/duration.ts";
+import { parseDuration } from "../../src/cli/flags/duration.ts";
 import { reportDocument } from "../../src/inspect/report-document.ts";
-import { reportText } from "../../src/cli/report-text.ts";
+import { reportText } from "../../src/cli/texts/report-text.ts";
 import { parseEndpoint } from "../../src/etcd/endpoint.ts";
 import { SnapshotDecoder } from "../../src/etcd/snapshot-decoder.ts";
 import { freelistCount, freelistFits, freelistId } from "../../src/format/bbolt/freelist.ts";

@@ -1,0 +1,87 @@
+import { HoldfastError } from "../../errors.ts";
+import type { Repository } from "../../repository/repository.ts";
+import type { Context } from "../context.ts";
+import { openRepositoryAt, type OpenFlags, type RepositorySettings } from "../flags/repository.ts";
+
+/** Several repositories for one backup. */
+export interface OpenRepositories extends AsyncDisposable {
+  readonly repositories: readonly Repository[];
+  /** URLs of those that could not be opened. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * As `openRepositories`, for what is written: one that is the same place as another before it counts as one that cannot
+ * be used.
+ */
+export async function openDifferentRepositories(
+  settings: RepositorySettings,
+  context: Context,
+  open: OpenFlags,
+): Promise<OpenRepositories> {
+  await using stack = new AsyncDisposableStack();
+  const opened = stack.use(await openRepositories(settings, context, open));
+  const { isSamePlace, samePlace } = await import("../../repository/same-place.ts");
+  const { cluster, required } = settings;
+  const different: Repository[] = [];
+  const failed: Failed[] = [];
+  for (const one of opened.repositories) {
+    let before: Repository | undefined;
+    for (const other of different)
+      if (await isSamePlace(other, one, { cluster, signal: context.signal })) before = other;
+    if (before === undefined) different.push(one);
+    else failed.push({ url: one.store.url, cause: samePlace(before, one) });
+  }
+  const [first] = failed;
+  if (first !== undefined && different.length < required) throw first.cause;
+  for (const { url, cause } of failed) context.log.warn(`${url} is left out: ${cause.message}`);
+  const kept = stack.move();
+  return {
+    repositories: different,
+    missing: opened.missing,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/**
+ * Opens all repositories at once. One that cannot be opened is told and left out while enough others remain; else
+ * "too-few-stores", or the failure itself where there is only one.
+ */
+export async function openRepositories(
+  { urls, required }: RepositorySettings,
+  context: Context,
+  open: OpenFlags,
+): Promise<OpenRepositories> {
+  await using opened = new AsyncDisposableStack();
+  const outcomes = await Promise.allSettled(
+    urls.map(async (url) => opened.use(await openRepositoryAt(url, context, open))),
+  );
+  context.signal.throwIfAborted();
+  const failed = outcomes.flatMap((outcome, at) =>
+    outcome.status === "rejected" ? [{ url: urls[at]!, cause: outcome.reason as Error }] : [],
+  );
+  if (urls.length - failed.length < required) throw tooFew(failed, urls.length, required);
+  for (const { url, cause } of failed) context.log.warn(`${url} is left out: ${cause.message}`);
+  const kept = opened.move();
+  return {
+    repositories: outcomes.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
+    missing: failed.map(({ url }) => url),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+interface Failed {
+  readonly url: string;
+  readonly cause: Error;
+}
+
+function tooFew(failed: readonly Failed[], total: number, required: number): Error {
+  const [first] = failed;
+  if (total === 1) return first!.cause;
+  const reasons = failed.map(({ url, cause }) => `${url}: ${cause.message}`);
+  return new HoldfastError(
+    "too-few-stores",
+    `${total - failed.length} of ${total} repositories can be used, ${required} required: ${reasons.join("; ")}`,
+    { hint: "see to these stores, or ask for fewer with --required", cause: first?.cause },
+  );
+}
