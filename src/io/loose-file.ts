@@ -1,7 +1,8 @@
 /** Files that may be lost without harm, as those of a cache: whole or not there, but never synced. */
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync } from "node:fs";
-import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { ensureDirectory } from "./published-file.ts";
 import { randomName } from "./random.ts";
 
 /**
@@ -23,33 +24,16 @@ export function readLooseFile(path: string, size: number): Uint8Array | undefine
 }
 
 /** Writes a file, and the folders that it needs; for this user only. Whether that worked. */
-export function writeLooseFile(path: string, bytes: Uint8Array): boolean {
+export async function writeLooseFile(path: string, bytes: Uint8Array): Promise<boolean> {
   const temporary = `${path}.${randomName(12)}.part`;
   try {
-    makeFolders(dirname(path));
-    writeFileSync(temporary, bytes, { mode: 0o600, flag: "wx" });
-    renameSync(temporary, path);
+    await ensureDirectory(dirname(path));
+    await writeFile(temporary, bytes, { mode: 0o600, flag: "wx" });
+    await rename(temporary, path);
     return true;
   } catch {
     removeLooseFile(temporary);
     return false;
-  }
-}
-
-/** Not Node's `recursive`, which asks for ever where names are refused with ENOENT, as by /proc or an automounter. */
-function makeFolders(path: string): void {
-  if (makeFolder(path) !== "ENOENT" || dirname(path) === path) return;
-  makeFolders(dirname(path));
-  makeFolder(path);
-}
-
-/** The system's code where it was not made; what is wrong is seen when something is written into it. */
-function makeFolder(path: string): string | undefined {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-    return undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code;
   }
 }
 

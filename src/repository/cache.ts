@@ -13,7 +13,7 @@ export interface ObjectCache {
   readonly directory: string;
   get(key: string, size: number): Uint8Array | undefined;
   /** Does nothing where it cannot be written. */
-  put(key: string, bytes: Uint8Array): void;
+  put(key: string, bytes: Uint8Array): Promise<void>;
   /** Backups of a cluster whose manifests were seen from here. */
   seen(cluster: string): BackupName[];
   /** Forgets what it holds of this key. */
@@ -32,9 +32,9 @@ export function openObjectCache(directory: string, storeUrl: string): ObjectCach
       const path = pathOf(key);
       return path === undefined ? undefined : readLooseFile(path, size);
     },
-    put(key, bytes) {
+    async put(key, bytes) {
       const path = pathOf(key);
-      if (path !== undefined) writeLooseFile(path, bytes);
+      if (path !== undefined) await writeLooseFile(path, bytes);
     },
     seen(cluster) {
       const prefix = backupsPrefix(cluster);

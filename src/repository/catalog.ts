@@ -110,7 +110,7 @@ export async function fetchObject(
   const cached = cache?.get(key, size);
   if (cached !== undefined) return cached;
   const bytes = await readSmallObject(store, key, { most, signal });
-  cache?.put(key, bytes);
+  await cache?.put(key, bytes);
   return bytes;
 }
 
