@@ -335,15 +335,17 @@ test("what does not look like etcd's is not moved", async () => {
 });
 
 test("when the last rename fails, what was there is back in its place", async () => {
-  const dataDir = join(root, "d");
+  const [dataDir, walDir] = [join(root, "d"), join(root, "w")];
   await occupy(dataDir);
   {
-    await using staged = await stageDataDir(await planDataDir({ dataDir, keepAside: ASIDE }));
+    const plan = await planDataDir({ dataDir, walDir, keepAside: ASIDE });
+    await using staged = await stageDataDir(plan);
     await fill(staged);
-    await rm(join(staged.snapDir, "..", ".."), { recursive: true });
-    await assert.rejects(staged.publish());
+    await occupy(walDir);
+    await assert.rejects(staged.publish(), { code: "data-dir-occupied" });
+    assert.ok((await readdir(root)).includes(`d.${ASIDE}`), "it had been moved");
   }
-  assert.deepEqual(await tree(root), ["d/member/snap/db"]);
+  assert.deepEqual(await tree(root), ["d/member/snap/db", "w/member/snap/db"]);
   assert.equal(await readFile(join(dataDir, "member", "snap", "db"), "utf8"), "old");
 });
 

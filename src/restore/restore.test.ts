@@ -1,9 +1,10 @@
-/** What a disk makes of the bytes is found before a data dir appears. */
+/** What a disk can do to a restore: room for one data dir and not for all, bytes that are not what was written. */
 import assert from "node:assert/strict";
 import { openSync, closeSync, globSync, readdirSync, writeSync } from "node:fs";
 import { test } from "node:test";
 import { backendOf, snapshotOf } from "../../test/support/backend.ts";
 import { sourceOf } from "../../test/support/inspected.ts";
+import { noMounts, tmpfs } from "../../test/support/mounts.ts";
 import { scratch } from "../../test/support/scratch.ts";
 import { emptyStore } from "../../test/support/store.ts";
 import { restoreSnapshot, type RestoreRequest } from "./restore.ts";
@@ -69,3 +70,19 @@ test("a byte that changed on the disk is found, and nothing appears", async () =
   });
   assert.deepEqual(readdirSync(folder.path), []);
 });
+
+test(
+  "room for all data dirs is asked for before the first is written",
+  { skip: await noMounts() },
+  async () => {
+    await using disk = await tmpfs(2 * (snapshot.length + (1 << 20)));
+    const members = ["m1", "m2", "m3"].map((name, at) => `${name}=http://127.0.0.1:238${at}`);
+    const other = (name: string) => ({ name, dataDir: `${disk.path}/all/${name}` });
+    const all = request(`${disk.path}/all/m1`, { others: [other("m2"), other("m3")] });
+    const cluster = { ...all.cluster, initialCluster: members.join(",") };
+    await assert.rejects(restoreSnapshot({ ...all, cluster }, hooks), { code: "no-space" });
+    assert.deepEqual(readdirSync(disk.path), []);
+    await restoreSnapshot(request(`${disk.path}/one`, { rewrite: true }), hooks);
+    assert.deepEqual(readdirSync(disk.path), ["one"]);
+  },
+);
