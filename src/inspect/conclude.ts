@@ -1,5 +1,6 @@
 import type { Meta } from "../format/bbolt/meta.ts";
 import { toHex } from "../format/bytes.ts";
+import { minorOf, NEWEST_MINOR } from "../format/cluster/version.ts";
 import { isVersion } from "../format/mvcc/records.ts";
 import type { Crc32c } from "../format/crc32c.ts";
 import type { Finding } from "../format/finding.ts";
@@ -191,6 +192,13 @@ function warnOfState(contents: Contents, findings: Findings): void {
       "alarm-raised",
       { bucket: "alarm" },
       `alarm ${alarm} of member ${memberId.toString(16)} is raised and comes back with a restore`,
+    );
+  const newest = Math.max(minorOf(contents.storageVersion), minorOf(contents.clusterVersion));
+  if (newest > NEWEST_MINOR && newest !== Infinity)
+    findings.add(
+      "version-newer",
+      { bucket: "meta" },
+      `it is of etcd 3.${newest}, and 3.${NEWEST_MINOR} is the newest known here: what it holds that is new was not looked at`,
     );
   if (contents.downgrade !== "")
     findings.add(

@@ -163,6 +163,11 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "A downgrade of the cluster is in progress, and goes on after a restore.",
   },
+  "version-newer": {
+    severity: "warning",
+    meaning:
+      "The version stored in the database is newer than every etcd that this Holdfast was tried with: what is new in it was not looked at.",
+  },
   "compaction-unfinished": {
     severity: "warning",
     meaning:

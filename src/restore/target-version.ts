@@ -1,5 +1,6 @@
 /** PURE. What an older etcd than the snapshot's own needs taken out of it. */
 import { HoldfastError } from "../errors.ts";
+import { minorOf, NEWEST_MINOR } from "../format/cluster/version.ts";
 
 /** The minor versions that a snapshot can be prepared for. */
 export const TARGET_VERSIONS = ["3.4", "3.5", "3.6", "3.7"] as const;
@@ -13,17 +14,11 @@ export type TargetVersion = (typeof TARGET_VERSIONS)[number];
  */
 export function isOlderTarget(target: TargetVersion, stored: readonly string[]): boolean {
   const newest = Math.max(...stored.map(minorOf));
-  if (newest > minorOf(TARGET_VERSIONS.at(-1)!) && newest !== Infinity)
+  if (newest > NEWEST_MINOR && newest !== Infinity)
     throw new HoldfastError(
       "target-version",
       `cannot prepare the snapshot for etcd ${target}: it was written by etcd 3.${newest}, and what older ones make of that is not known`,
       { hint: "restore it with the version that wrote it, or leave --target-version out and try" },
     );
   return newest > minorOf(target);
-}
-
-function minorOf(version: string): number {
-  if (version === "") return 0;
-  const [, minor] = /^3\.(\d+)(?:\.|$)/.exec(version) ?? [];
-  return minor === undefined ? Infinity : Number(minor);
 }

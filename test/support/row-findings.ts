@@ -249,6 +249,17 @@ export const ROW_CASES = {
       holding({ cluster: entries(["downgrade", '{"target-version":"","enabled":false}']) }),
     ],
   },
+  "version-newer": {
+    provoke: [
+      holding(meta(["storageVersion", "3.8.0"])),
+      holding({ cluster: entries(["clusterVersion", "3.10.0"]) }),
+    ],
+    near: [
+      holding(meta(["storageVersion", "3.7.0"])),
+      holding(meta(["storageVersion", "no version"])),
+      holding({ cluster: entries(["clusterVersion", "3.7.99"]) }),
+    ],
+  },
   "compaction-unfinished": {
     provoke: [
       holding(
