@@ -18,7 +18,7 @@ async function filled() {
 
 async function bytesOf(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
+  for await (const piece of pieces) all.push(piece.slice());
   return Uint8Array.from(Buffer.concat(all));
 }
 

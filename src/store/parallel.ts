@@ -15,7 +15,7 @@ export function parallelReads(store: Store): Store {
   return { ...store, get: (key, options) => readParallel(store, key, options) };
 }
 
-/** As `get`: the bytes in order, whichever range comes first. */
+/** As `get`: the bytes in order, whichever range comes first; each piece is valid until the next is asked for. */
 export async function* readParallel(
   store: Store,
   key: string,
@@ -27,41 +27,48 @@ export async function* readParallel(
   const end = Math.min(info?.size ?? 0, offset + length);
   if (end - offset <= rangeBytes) return yield* store.get(key, options);
   const stop = new AbortController();
-  const read = (at: number): Promise<Uint8Array> => {
-    const range = { offset: at, length: Math.min(rangeBytes, end - at) };
-    const bytes = collect(store, key, { ...range, signal: AbortSignal.any([signal, stop.signal]) });
+  // used again and again: what is only garbage stays for long where every piece is megabytes
+  const spare: ArrayBuffer[] = [];
+  const read = (at: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const memory = new Uint8Array(spare.pop() ?? new ArrayBuffer(rangeBytes));
+    const into = memory.subarray(0, Math.min(rangeBytes, end - at));
+    const range = { offset: at, signal: AbortSignal.any([signal, stop.signal]) };
+    const bytes = collect(store, key, range, into);
     bytes.catch(() => {}); // whoever waits for it hears of it; after an earlier failure nobody does
     return bytes;
   };
-  const running: Promise<Uint8Array>[] = [];
+  const running: Promise<Uint8Array<ArrayBuffer>>[] = [];
   let at = offset;
   try {
     for (;;) {
       for (; running.length < AHEAD && at < end; at += rangeBytes) running.push(read(at));
       const next = running.shift();
       if (next === undefined) return;
-      yield await next;
+      const bytes = await next;
+      yield bytes;
+      spare.push(bytes.buffer);
     }
   } finally {
     stop.abort(new Error("nobody reads on"));
   }
 }
 
+/** Fills `bytes` with the object from an offset on. */
 async function collect(
   store: Store,
   key: string,
-  range: Required<GetOptions>,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(range.length);
+  { offset, signal }: { readonly offset: number; readonly signal: AbortSignal },
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array<ArrayBuffer>> {
   let length = 0;
-  for await (const piece of store.get(key, range)) {
-    bytes.set(piece.subarray(0, range.length - length), length);
+  for await (const piece of store.get(key, { offset, length: bytes.length, signal })) {
+    bytes.set(piece.subarray(0, bytes.length - length), length);
     length += piece.length;
-    if (length > range.length) break;
+    if (length > bytes.length) break;
   }
-  if (length === range.length) return bytes;
+  if (length === bytes.length) return bytes;
   throw new StoreFailure(
     "store-wrong-answer",
-    `cannot read "${key}": ${length} bytes came from ${range.offset} on, wanted ${range.length}`,
+    `cannot read "${key}": ${length} bytes came from ${offset} on, wanted ${bytes.length}`,
   );
 }
