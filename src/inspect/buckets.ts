@@ -16,7 +16,14 @@ import {
 import { bytesText, textBytes } from "../format/bytes.ts";
 import { BUCKETS } from "../format/mvcc/buckets.ts";
 import { combineCrc32c, shiftCrc32c, type Crc32c } from "../format/crc32c.ts";
-import { HAS_BUCKETS, NOT_CONTIGUOUS, RUN, type Candidates } from "./candidates.ts";
+import {
+  HAS_BUCKETS,
+  NOT_CONTIGUOUS,
+  RUN,
+  encodeKind,
+  runCount,
+  type Candidates,
+} from "./candidates.ts";
 import { keyHex } from "./element-key.ts";
 import { ELEMENT, KIND } from "./elements.ts";
 import type { Findings } from "./findings.ts";
@@ -27,7 +34,7 @@ import type { Tree } from "./tree.ts";
 export interface BucketLeaves {
   readonly name: string;
   readonly nameBytes: Uint8Array;
-  readonly leaves: Uint32Array;
+  readonly leaves: Iterable<number>;
 }
 
 /** The buckets under page `root`, in bbolt's order, each tree walked and checked. */
@@ -78,7 +85,7 @@ function isCut(value: Stretch): boolean {
 function enterNested(
   candidates: Candidates,
   tree: Tree,
-  leaves: Uint32Array,
+  leaves: Iterable<number>,
   bucket: string,
   findings: Findings,
 ): void {
@@ -106,7 +113,7 @@ function enterNested(
 /** The elements of a leaf run, in order. */
 export function* elementsOf(candidates: Candidates, run: number): Generator<number> {
   const first = candidates.runs.get(run, RUN.FIRST);
-  const end = first + candidates.runs.get(run, RUN.COUNT);
+  const end = first + runCount(candidates.runs, run);
   for (let index = first; index < end; index++) yield index;
 }
 
@@ -149,9 +156,8 @@ function readInline(
       `inline bucket "${where.bucket}": its elements do not lie one after the other`,
     );
   candidates.runs.set(run, RUN.PAGE, where.page);
-  candidates.runs.set(run, RUN.KIND, kind);
+  candidates.runs.set(run, RUN.KIND, encodeKind(kind, count));
   candidates.runs.set(run, RUN.FIRST, first);
-  candidates.runs.set(run, RUN.COUNT, count);
   return Uint32Array.of(run);
 }
 
@@ -177,7 +183,7 @@ export function appendLeafCrc(
 ): number {
   const { runs, elements } = candidates;
   const first = runs.get(run, RUN.FIRST);
-  const end = first + runs.get(run, RUN.COUNT);
+  const end = first + runCount(runs, run);
   if ((runs.get(run, RUN.KIND) & NOT_CONTIGUOUS) !== 0) {
     for (let index = first; index < end; index++) {
       if (keep !== undefined && !keep(index)) continue;

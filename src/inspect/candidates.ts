@@ -30,7 +30,7 @@ export class Candidates {
   /** One word a page of the file: 0 when nothing is known, else a run's number + 1, or a fault, see FAULT. */
   readonly pages = new WordTable(1);
   /** One record a branch or leaf page that could be what its header says, see RUN. */
-  readonly runs = new WordTable(6);
+  readonly runs = new WordTable(5);
   /** One record an element of a leaf run, see ELEMENT. */
   readonly elements = new ElementTable(ELEMENT.WORDS);
   /** One record an element of a branch run, see BRANCH_ELEMENT. */
@@ -191,15 +191,26 @@ export function decodeFault(word: number): { reason: number; found: number } {
 /** Words of a run's record. */
 export const RUN = {
   PAGE: 0,
-  /** bbolt's page flags, NOT_CONTIGUOUS and HAS_BUCKETS. */
+  /** bbolt's page flags, NOT_CONTIGUOUS and HAS_BUCKETS; above COUNT_SHIFT the number of elements. */
   KIND: 1,
   OVERFLOW: 2,
   /** First record in `elements` or `branches`. */
   FIRST: 3,
-  COUNT: 4,
   /** CRC of the file up to the first element's key. */
-  CRC: 5,
+  CRC: 4,
 } as const;
+
+const COUNT_SHIFT = 16;
+
+/** @param kind and @param count below 2^16, as a page's header has them */
+export function encodeKind(kind: number, count: number): number {
+  return ((count << COUNT_SHIFT) | kind) >>> 0;
+}
+
+/** The number of elements of a run. */
+export function runCount(runs: WordTable, run: number): number {
+  return runs.get(run, RUN.KIND) >>> COUNT_SHIFT;
+}
 
 /** A leaf whose elements do not lie one after the other: its marks are each element's own CRC. */
 export const NOT_CONTIGUOUS = 0x100;

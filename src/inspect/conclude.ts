@@ -42,7 +42,7 @@ export function concludeReport(
   checkFreelist(meta, scan.freelist, tree, findings);
   const contents = readContents(candidates, buckets, findings);
   warnOfState(contents, findings);
-  const leaves = buckets.find((bucket) => bucket.name === "key")?.leaves ?? new Uint32Array(0);
+  const leaves = buckets.find((bucket) => bucket.name === "key")?.leaves ?? [];
   const history = readHistory(candidates, leaves, contents, meta.pageSize, findings);
   const revision = highest(1n, history.lastRevision, contents.compactRevision);
   const scope: HashScope = {

@@ -2,7 +2,7 @@ import { HoldfastError } from "../errors.ts";
 import { textBytes } from "../format/bytes.ts";
 import type { Crc32c } from "../format/crc32c.ts";
 import { appendLeafCrc } from "./buckets.ts";
-import { RUN, type Candidates } from "./candidates.ts";
+import { RUN, runCount, type Candidates } from "./candidates.ts";
 import { isRow } from "./element-key.ts";
 import { ELEMENT, KIND, MAIN } from "./elements.ts";
 import type { History } from "./history.ts";
@@ -12,7 +12,7 @@ import type { HashKV } from "./report.ts";
 export interface HashScope {
   readonly candidates: Candidates;
   /** Leaf runs of the key bucket, in order. */
-  readonly leaves: Uint32Array;
+  readonly leaves: Iterable<number>;
   /** -1n when nothing was compacted. */
   readonly compactRevision: bigint;
   readonly headRevision: bigint;
@@ -68,7 +68,7 @@ function isBetween(
   upTo: RevisionLimit,
 ): boolean {
   const first = runs.get(run, RUN.FIRST);
-  const count = runs.get(run, RUN.COUNT);
+  const count = runCount(runs, run);
   return (
     count > 0 && isRow(elements, first) && !above.covers(first) && upTo.covers(first + count - 1)
   );
@@ -83,7 +83,7 @@ function newestRows(scope: HashScope, revision: bigint): { rows: Uint32Array; is
   let kept = 0;
   for (const run of scope.leaves) {
     const first = runs.get(run, RUN.FIRST);
-    const end = first + runs.get(run, RUN.COUNT);
+    const end = first + runCount(runs, run);
     for (let index = first; index < end; index++) {
       const kind = elements.get(index, ELEMENT.KIND);
       if ((kind & KIND.UNREADABLE) !== 0 || !limit.covers(index)) continue;

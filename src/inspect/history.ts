@@ -3,7 +3,7 @@ import { toHex } from "../format/bytes.ts";
 import type { Finding } from "../format/finding.ts";
 import { int64 } from "../format/mvcc/key-value.ts";
 import { isBucket } from "./buckets.ts";
-import { RUN, type Candidates } from "./candidates.ts";
+import { RUN, runCount, type Candidates } from "./candidates.ts";
 import type { Contents } from "./contents.ts";
 import type { FindingCode } from "./finding-codes.ts";
 import type { Findings } from "./findings.ts";
@@ -24,7 +24,7 @@ export interface History {
 /** Walks the rows in revision order: what a server would read at boot, and whether one row follows from the last. */
 export function readHistory(
   candidates: Candidates,
-  leaves: Uint32Array,
+  leaves: Iterable<number>,
   contents: Contents,
   pageSize: number,
   findings: Findings,
@@ -64,7 +64,7 @@ class HistoryReader {
     const { runs, elements } = this.#candidates;
     this.#page = runs.get(run, RUN.PAGE);
     const first = runs.get(run, RUN.FIRST);
-    const end = first + runs.get(run, RUN.COUNT);
+    const end = first + runCount(runs, run);
     for (let index = first; index < end; index++) {
       const kind = elements.get(index, ELEMENT.KIND);
       if ((kind & KIND.MASK) <= KIND.TOMBSTONE) this.#readRow(index, kind);

@@ -22,6 +22,7 @@ import { Budget } from "./budget.ts";
 import {
   Candidates,
   encodeFault,
+  encodeKind,
   HAS_BUCKETS,
   isRowKey,
   NOT_CONTIGUOUS,
@@ -220,10 +221,9 @@ export class Scan {
     const { runs } = this.candidates;
     const run = runs.reserve(1);
     runs.set(run, RUN.PAGE, page);
-    runs.set(run, RUN.KIND, kind);
+    runs.set(run, RUN.KIND, encodeKind(kind, count));
     runs.set(run, RUN.OVERFLOW, overflow);
     runs.set(run, RUN.FIRST, first);
-    runs.set(run, RUN.COUNT, count);
     return run;
   }
 

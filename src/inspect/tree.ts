@@ -6,6 +6,7 @@ import {
   MOST_FOUND,
   NOT_CONTIGUOUS,
   RUN,
+  runCount,
   type Candidates,
 } from "./candidates.ts";
 import { BRANCH_ELEMENT } from "./elements.ts";
@@ -61,7 +62,7 @@ export class Tree {
   }
 
   /** The leaf runs of the tree under `root`, in key order, as far as they can be reached. */
-  leaves(root: number, bucket: string): Uint32Array {
+  leaves(root: number, bucket: string): Iterable<number> {
     const leaves = new WordList();
     const path: Descent[] = [];
     let last = NONE;
@@ -86,7 +87,7 @@ export class Tree {
       const page = this.#candidates.branches.get(element, BRANCH_ELEMENT.CHILD);
       visit(page, at.page, element, at.child < at.count ? element + 1 : at.high);
     }
-    return leaves.list();
+    return leaves;
   }
 
   /** Marks the freelist's own pages as used. */
@@ -164,7 +165,7 @@ export class Tree {
   #descend(run: number, page: number, low: number, high: number, bucket: string): Descent {
     const { runs, branches } = this.#candidates;
     const first = runs.get(run, RUN.FIRST);
-    const count = runs.get(run, RUN.COUNT);
+    const count = runCount(runs, run);
     const where = { ...this.#where(page), bucket };
     if (count === 0)
       this.#findings.add("page-invalid", where, `page ${page}: a branch page without elements`);
@@ -201,7 +202,7 @@ export class Tree {
     const candidates = this.#candidates;
     const { runs, elements, branches } = candidates;
     const first = runs.get(run, RUN.FIRST);
-    const end = first + runs.get(run, RUN.COUNT);
+    const end = first + runCount(runs, run);
     if (first === end) return last;
     for (let index = first; index < end; index++) {
       const before = index === first ? last : index - 1;

@@ -1,4 +1,4 @@
-import { RUN, type Candidates } from "./candidates.ts";
+import { RUN, runCount, type Candidates } from "./candidates.ts";
 import { ELEMENT, KIND } from "./elements.ts";
 import type { History } from "./history.ts";
 import type { KeyTable } from "./keys.ts";
@@ -18,7 +18,7 @@ const NAMED = 20;
 
 export function readUsage(
   candidates: Candidates,
-  leaves: Uint32Array,
+  leaves: Iterable<number>,
   history: History,
 ): UsageReport {
   const sums = addUpRows(candidates, leaves, history);
@@ -80,7 +80,7 @@ interface RowSums extends DirectorySums {
   readonly largest: Top;
 }
 
-function addUpRows(candidates: Candidates, leaves: Uint32Array, { latest }: History): RowSums {
+function addUpRows(candidates: Candidates, leaves: Iterable<number>, { latest }: History): RowSums {
   const { runs, elements, keys } = candidates;
   const sums = {
     keys: new Float64Array(keys.directories),
@@ -91,7 +91,7 @@ function addUpRows(candidates: Candidates, leaves: Uint32Array, { latest }: Hist
   };
   for (const run of leaves) {
     const first = runs.get(run, RUN.FIRST);
-    const end = first + runs.get(run, RUN.COUNT);
+    const end = first + runCount(runs, run);
     for (let index = first; index < end; index++) {
       const kind = elements.get(index, ELEMENT.KIND);
       if ((kind & KIND.MASK) > KIND.TOMBSTONE || (kind & KIND.UNREADABLE) !== 0) continue;

@@ -36,12 +36,16 @@ export async function* readPieces(
     next.catch(() => {});
     return next;
   };
-  for (let next = begin(); ;) {
-    const piece = await (signal === undefined ? next : unlessAborted(next, signal));
-    if (piece === undefined) return;
-    start += piece.bytes.length;
-    next = begin();
-    yield piece;
+  try {
+    for (let next = begin(); ;) {
+      const piece = await (signal === undefined ? next : unlessAborted(next, signal));
+      if (piece === undefined) return;
+      start += piece.bytes.length;
+      next = begin();
+      yield piece;
+    }
+  } finally {
+    pool.end();
   }
 }
 
@@ -57,7 +61,10 @@ async function readPiece(
     if (count === 0) break;
     filled += count;
   }
-  if (filled === 0) return undefined;
+  if (filled === 0) {
+    pool.give(memory);
+    return undefined;
+  }
   const bytes = memory.subarray(ROOM, ROOM + filled);
   return {
     start,
@@ -78,9 +85,12 @@ function joinCarry(memory: Uint8Array, bytes: Uint8Array, before: Uint8Array): U
   return joined;
 }
 
+/** What earlier reads gave back: many megabytes that would lie about as garbage while the next read has its own. */
+const SPARE: Uint8Array[] = [];
+
 /** A fixed number of pieces' memory, handed out and taken back; allocated as first needed. */
 class Pool {
-  readonly #free: Uint8Array[] = [];
+  #free: Uint8Array[] = [];
   readonly #waiting: ((memory: Uint8Array) => void)[] = [];
   #allocated = 0;
 
@@ -89,7 +99,7 @@ class Pool {
     if (memory !== undefined) return memory;
     if (this.#allocated < PIECES) {
       this.#allocated++;
-      return new Uint8Array(new SharedArrayBuffer(ROOM + PIECE));
+      return SPARE.pop() ?? new Uint8Array(new SharedArrayBuffer(ROOM + PIECE));
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -98,5 +108,11 @@ class Pool {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#free.push(memory);
     else waiting(memory);
+  }
+
+  /** What is free, and what is given from now on, is for others. */
+  end(): void {
+    SPARE.push(...this.#free);
+    this.#free = SPARE;
   }
 }

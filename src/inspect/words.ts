@@ -26,23 +26,24 @@ export class WordTable {
   }
 }
 
-/** 32-bit numbers one after the other, for as many as there are pages: an array would take twice as much and more. */
-export class WordList {
-  #words = new Uint32Array(16);
-  #length = 0;
+/** 32-bit numbers one after the other, in pieces as well: for as many as there are pages, or for one. */
+export class WordList implements Iterable<number> {
+  readonly #pieces: Uint32Array[] = [];
+  #last = new Uint32Array(0);
+  #used = 0;
 
   push(word: number): void {
-    if (this.#length === this.#words.length) {
-      const larger = new Uint32Array(2 * this.#length);
-      larger.set(this.#words);
-      this.#words = larger;
+    if (this.#used === this.#last.length) {
+      this.#last = new Uint32Array(Math.min(Math.max(16, 2 * this.#used), 1 << PIECE_BITS));
+      this.#pieces.push(this.#last);
+      this.#used = 0;
     }
-    this.#words[this.#length++] = word;
+    this.#last[this.#used++] = word;
   }
 
-  /** A view of all that was added. */
-  list(): Uint32Array {
-    return this.#words.subarray(0, this.#length);
+  *[Symbol.iterator](): Generator<number, void, undefined> {
+    for (const piece of this.#pieces)
+      yield* piece === this.#last ? piece.subarray(0, this.#used) : piece;
   }
 }
 
