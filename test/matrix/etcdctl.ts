@@ -18,12 +18,15 @@ export function accessTo({ tls, auth }: Pick<Cluster, "tls" | "auth">, url: stri
   return { flags, env: auth ? { ETCDCTL_PASSWORD: auth.password } : {} };
 }
 
+/** Its own limit is 5 s, within which a busy machine does not always hash a password for etcd's servers. */
+const PATIENCE = "--command-timeout=60s";
+
 /** Runs the etcdctl of the cluster's version, whatever its status. */
 export async function etcdctl(cluster: Cluster, url: string, ...args: string[]): Promise<Finished> {
   const { flags, env } = accessTo(cluster, url);
   const program = (await etcdBinaries(cluster.line)).etcdctl;
   const api = cluster.line === "3.4" ? { ETCDCTL_API: "3" } : {};
-  return run(program, [...args, ...flags], { env: { ...env, ...api } });
+  return run(program, [...args, PATIENCE, ...flags], { env: { ...env, ...api } });
 }
 
 /** The lines that it prints; it has to succeed. */
