@@ -1,6 +1,6 @@
 /** Ways to a member, and what is told where there is none: TLS, users, addresses, ports that are no etcd. */
 import assert from "node:assert/strict";
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import type { EndpointOptions } from "../src/etcd/cluster-client.ts";
@@ -178,6 +178,23 @@ test("certificates that rotate are used by the next connection", async () => {
   await fails("certificate-expired", /expired on/, ask());
   await install("client");
   await until(/expired on/, ask);
+});
+
+test("certificates can come through pipes, which are read once and serve every connection", async () => {
+  await using cluster = await startCluster({ line: "3.6", tls: true });
+  await using folder = await scratch();
+  const files = certificate(cluster.certificates!, "client");
+  const tls = {
+    caFile: folder.file("ca"),
+    certFile: folder.file("cert"),
+    keyFile: folder.file("key"),
+  };
+  await run("mkfifo", Object.values(tls));
+  const written = Object.entries(tls).map(async ([name, pipe]) =>
+    writeFile(pipe, await readFile(files[name as keyof typeof tls])),
+  );
+  await Promise.all([status(cluster.endpoints[0]!, { tls }), ...written]);
+  assert.notEqual(await snapshot(cluster.endpoints[0]!, { tls }), 0);
 });
 
 test("files that cannot be used are named before anything is connected", async () => {

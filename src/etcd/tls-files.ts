@@ -3,6 +3,8 @@ import { X509Certificate, createPrivateKey } from "node:crypto";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { getSystemErrorMessage } from "node:util";
 import { HoldfastError } from "../errors.ts";
+import { unlessAborted } from "../io/patience.ts";
+import { isPipe } from "../io/pipe.ts";
 import { readSmallFile } from "../io/small-file.ts";
 
 export interface TlsSettings {
@@ -77,7 +79,7 @@ async function readClientCertificate(certFile: string, keyFile: string, signal?:
 
 async function readPem(what: string, path: string, signal?: AbortSignal): Promise<Buffer> {
   try {
-    return Buffer.from(await readSmallFile(path, signal));
+    return Buffer.from(await readAgain(path, signal));
   } catch (error) {
     signal?.throwIfAborted();
     const { errno, message } = error as NodeJS.ErrnoException;
@@ -87,6 +89,19 @@ async function readPem(what: string, path: string, signal?: AbortSignal): Promis
       { hint: "check the path, and that this user may read it", cause: error },
     );
   }
+}
+
+/** What pipes gave, as those that a shell makes of `<(command)`: they can be read once, and every connection wants it. */
+const fromPipes = new Map<string, Promise<Uint8Array>>();
+
+async function readAgain(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+  if (!fromPipes.has(path) && !(await isPipe(path))) return readSmallFile(path, signal);
+  let reading = fromPipes.get(path);
+  if (reading === undefined) {
+    fromPipes.set(path, (reading = readSmallFile(path, signal)));
+    reading.catch(() => fromPipes.delete(path));
+  }
+  return signal === undefined ? reading : unlessAborted(reading, signal);
 }
 
 function parse<T>(what: string, path: string, work: () => T): T {

@@ -9,8 +9,7 @@ import { promisify } from "node:util";
  * process, which otherwise waits for its threads.
  */
 export async function openPipe(path: string): Promise<Readable | undefined> {
-  const kind = (await promisify(stat)(path)).mode & constants.S_IFMT;
-  if (kind !== constants.S_IFIFO) return undefined;
+  if (!(await isPipe(path))) return undefined;
   // Without O_NONBLOCK opening waits for a writer, in a thread.
   const fd = await promisify(open)(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -19,4 +18,9 @@ export async function openPipe(path: string): Promise<Readable | undefined> {
     await promisify(close)(fd);
     throw error;
   }
+}
+
+/** Throws the system's error for what is not there. */
+export async function isPipe(path: string): Promise<boolean> {
+  return ((await promisify(stat)(path)).mode & constants.S_IFMT) === constants.S_IFIFO;
 }
