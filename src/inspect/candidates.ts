@@ -220,12 +220,12 @@ export const HAS_BUCKETS = 0x200;
 /** Longer values of the small buckets are not looked at. */
 const LONGEST_KEPT = 1 << 20;
 
-/** Keys that are revisions below 2^61, with fewer than 2^32 changes in one transaction; others are kept as bytes. */
+/** Keys that are revisions, with fewer than 2^32 changes in one transaction; others are kept as bytes. */
 export function isRowKey(bytes: Uint8Array, at: number, size: number): boolean {
   return (
     (size === REVISION_BYTES || size === TOMBSTONE_BYTES) &&
     bytes[at + 8] === SEPARATOR &&
-    bytes[at]! < 0x20 &&
+    bytes[at]! < 0x80 &&
     u32be(bytes, at + 9) === 0
   );
 }

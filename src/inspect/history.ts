@@ -229,7 +229,7 @@ class HistoryReader {
     const key = this.#candidates.keptKey(index);
     const decoded = key === undefined ? "its key is too long" : decodeRevision(key);
     const text =
-      typeof decoded === "string" ? decoded : `its revision ${decoded.main} is out of range`;
+      typeof decoded === "string" ? decoded : `its change ${decoded.sub} is out of range`;
     const where = { page: this.#page, offset: this.#page * this.#pageSize, bucket: "key" };
     const hex = key === undefined ? {} : { key: toHex(key) };
     this.#findings.add(

@@ -57,6 +57,14 @@ for (const rewrite of [false, true])
     );
   });
 
+test("a bump as far as 63 bits go is read back as what it is", async () => {
+  await using folder = await scratch();
+  const bump = 2n ** 63n - 1n - store.head;
+  const { written } = await restoreSnapshot(request(folder.file("etcd"), { bump }), hooks);
+  assert.equal(written!.revision, 2n ** 63n - 1n);
+  assert.equal(written!.liveKeys, 71);
+});
+
 test("a byte that changed on the disk is found, and nothing appears", async () => {
   await using folder = await scratch();
   const spoil = (): void => {

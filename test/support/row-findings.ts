@@ -70,7 +70,11 @@ export const ROW_CASES = {
       rows(row(encodeRevision({ main: 2n ** 63n, sub: 0n }))),
       rows(row(encodeRevision({ main: 402n, sub: 2n ** 63n }))),
     ],
-    near: [asIs, rows(row(tombstoneKey({ main: 402n, sub: 0n }).with(17, 0x75)))],
+    near: [
+      asIs,
+      rows(row(tombstoneKey({ main: 402n, sub: 0n }).with(17, 0x75))),
+      rows(put(2n ** 63n - 1n)),
+    ],
   },
   "row-value": {
     provoke: [
