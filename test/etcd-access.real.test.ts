@@ -1,8 +1,10 @@
 /** Ways to a member, and what is told where there is none: TLS, users, addresses, ports that are no etcd. */
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { EndpointOptions } from "../src/etcd/cluster-client.ts";
 import type { TlsSettings } from "../src/etcd/tls-files.ts";
 import { Maintenance } from "../src/etcd/gen/etcdserverpb/rpc_pb.ts";
@@ -96,6 +98,37 @@ for (const line of ETCD_LINES) {
       hash({ user: { name: "plain", password: "pw" } }),
     );
     await fails("authentication-failed", /token is not accepted/, hash({ token: "nonsense.1" }));
+  });
+
+  test(`${line}: without a user the name in the client certificate counts`, async () => {
+    await using cluster = await startCluster({ line, tls: true, auth: true });
+    const endpoint = cluster.endpoints[0]!;
+    const tls = certificate(cluster.certificates!, "client");
+    const nobody = /client certificate's name is none \(CN=client\)/;
+    await fails("authentication-failed", nobody, snapshot(endpoint, { tls }));
+    assert.equal((await cluster.ctl("user", "add", "client:pw")).status, 0);
+    await fails("permission-denied", /Snapshot: permission denied/, snapshot(endpoint, { tls }));
+    assert.equal((await cluster.ctl("user", "grant-role", "client", "root")).status, 0);
+    assert.notEqual(await snapshot(endpoint, { tls }), 0);
+    assert.notEqual((await status(endpoint, { tls })).leader, 0n);
+  });
+
+  test(`${line}: signed tokens expire in the middle of the work`, async () => {
+    await using folder = await scratch();
+    const [key, pub] = [folder.file("key.pem"), folder.file("pub.pem")];
+    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    await writeFile(key, privateKey.export({ type: "pkcs8", format: "pem" }));
+    await writeFile(pub, publicKey.export({ type: "spki", format: "pem" }));
+    const signed = `--auth-token=jwt,pub-key=${pub},priv-key=${key},sign-method=ES256,ttl=1s`;
+    await using cluster = await startCluster({ line, auth: true, flags: [signed] });
+    const user = { name: cluster.auth!.user, password: cluster.auth!.password };
+    using client = await open(cluster.endpoints, { user });
+    const { hash } = await client.unary(Maintenance.method.hashKV, {});
+    await sleep(1500);
+    using stream = await openSnapshot(client.connections[0]!);
+    assert.ok(stream.sizeHint > 16_384);
+    await sleep(1500);
+    assert.equal((await client.unary(Maintenance.method.hashKV, {})).hash, hash);
   });
 
   test(`${line}: a token that is forgotten is renewed`, async () => {

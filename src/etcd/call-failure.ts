@@ -64,6 +64,13 @@ const REFUSALS: readonly Refusal[] = [
     hint: "give --user NAME and the password in ETCDCTL_PASSWORD",
   },
   {
+    pattern: /user name not found|auth: user not found/,
+    code: "authentication-failed",
+    says: ({ trail: { clientCertificate } }) =>
+      `authentication is on, no user was given, and the client certificate's name is none${clientCertificate ? ` (${clientCertificate.subject})` : ""}`,
+    hint: "give --user NAME and the password in ETCDCTL_PASSWORD, or the certificate of a user with the role root",
+  },
+  {
     pattern: /invalid user ID or password/,
     code: "authentication-failed",
     says: ({ user }) => `wrong user or password for "${user}"`,
