@@ -90,7 +90,7 @@ export const ERRORS = {
   "wrong-protocol": {
     exit: 5,
     meaning:
-      "An endpoint speaks something else than was expected: plain text instead of TLS, the reverse, or not etcd at all.",
+      "An endpoint speaks something else than was expected: plain text instead of TLS, the reverse, or not etcd at all; or a proxy of etcd answers where the members are asked for.",
     remedy:
       "Use https:// for TLS and http:// without, and the client port (2379), not the one for peers or metrics.",
   },

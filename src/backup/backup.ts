@@ -3,7 +3,6 @@
  * stores, ask the member whether it says the same, and publish.
  */
 import type { ClusterClient } from "../etcd/cluster-client.ts";
-import { Cluster } from "../etcd/gen/etcdserverpb/rpc_pb.ts";
 import { openSnapshot } from "../etcd/snapshot.ts";
 import type { Inspection } from "../inspect/report.ts";
 import { refuseDamaged } from "../inspect/verdict.ts";
@@ -20,7 +19,7 @@ import {
 import type { Repository } from "../repository/repository.ts";
 import { HoldfastError } from "../errors.ts";
 import { fromBestMember, type ChosenMember } from "./best-member.ts";
-import type { AskOptions } from "./cluster-members.ts";
+import { memberList, type AskOptions } from "./cluster-members.ts";
 import { confirmHash } from "./confirm-hash.ts";
 import { tellFindings } from "./damaged-file.ts";
 import { newestAmong, previousOf, type NewestOptions } from "./place-in-lineage.ts";
@@ -59,7 +58,7 @@ async function backUpFrom(
   options: BackupOptions,
 ): Promise<Published> {
   const { signal, progress } = options;
-  const members = await memberList(member, options);
+  const members = await currentMembers(member, options);
   const timeMs = now().getTime();
   using stream = await openSnapshot(member.connection, { signal });
   const start = monotonicMs();
@@ -127,12 +126,12 @@ function originOf(
 const MOST_MEMBERS = 100;
 
 /** As the cluster has them now: before 3.6 the snapshot's own list may hold members that are long gone. */
-async function memberList(
+async function currentMembers(
   { connection }: ChosenMember,
   { signal, log }: BackupOptions,
 ): Promise<Manifest["members"] | undefined> {
   try {
-    const { members } = await connection.unary(Cluster.method.memberList, {}, { signal });
+    const members = await memberList(connection, signal);
     return members.slice(0, MOST_MEMBERS).map(({ ID, name, peerURLs, clientURLs, isLearner }) => {
       return { id: ID.toString(16), name, peerURLs, clientURLs, isLearner };
     });

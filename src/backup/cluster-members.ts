@@ -1,7 +1,13 @@
 import { HoldfastError } from "../errors.ts";
 import type { ClusterClient } from "../etcd/cluster-client.ts";
 import type { Connection } from "../etcd/connection.ts";
-import { AlarmType, Maintenance, type StatusResponse } from "../etcd/gen/etcdserverpb/rpc_pb.ts";
+import {
+  AlarmType,
+  Cluster,
+  Maintenance,
+  type Member,
+  type StatusResponse,
+} from "../etcd/gen/etcdserverpb/rpc_pb.ts";
 import { probe, type Probe } from "../etcd/probe.ts";
 import type { Log } from "../io/log.ts";
 import type { Candidate } from "../policy/member-choice.ts";
@@ -63,4 +69,22 @@ async function corruptMembers(
     log.warn(`the alarms are not known: ${(error as Error).message}`);
     return new Set();
   }
+}
+
+/**
+ * The members as the cluster has them now. Throws "wrong-protocol" where a proxy answers (`etcd grpc-proxy`): it passes
+ * everything else on, and lists itself.
+ */
+export async function memberList(
+  from: Pick<Connection, "unary"> | Pick<ClusterClient, "unary">,
+  signal: AbortSignal,
+): Promise<Member[]> {
+  const { members } = await from.unary(Cluster.method.memberList, {}, { signal });
+  const proxy = members.find(({ ID }) => ID === 0n);
+  if (proxy === undefined) return members;
+  throw new HoldfastError(
+    "wrong-protocol",
+    `a proxy of etcd answers ("${proxy.name}"), and lists itself instead of the members`,
+    { hint: "give the endpoints of the members themselves" },
+  );
 }

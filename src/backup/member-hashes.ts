@@ -2,8 +2,8 @@
 import { HoldfastError } from "../errors.ts";
 import type { ClusterClient } from "../etcd/cluster-client.ts";
 import type { Connection } from "../etcd/connection.ts";
-import { Cluster, Maintenance, type Member } from "../etcd/gen/etcdserverpb/rpc_pb.ts";
-import { askMembers, type AskOptions } from "./cluster-members.ts";
+import { Maintenance, type Member } from "../etcd/gen/etcdserverpb/rpc_pb.ts";
+import { askMembers, memberList, type AskOptions } from "./cluster-members.ts";
 
 export interface HashOptions extends AskOptions {
   /** 0n: the newest that every member has. */
@@ -41,7 +41,7 @@ export async function memberHashes(
 ): Promise<MemberHash[]> {
   const asked = await askMembers(client, options);
   const { signal } = options;
-  const { members } = await client.unary(Cluster.method.memberList, {}, { signal });
+  const members = await memberList(client, signal);
   const places = members.map((member) => ({
     member,
     connection:
