@@ -10,6 +10,8 @@ import {
   Maintenance,
   Watch,
 } from "../src/etcd/gen/etcdserverpb/rpc_pb.ts";
+import { probe } from "../src/etcd/probe.ts";
+import { HoldfastError } from "../src/errors.ts";
 import { Event_EventType as EventType } from "../src/etcd/gen/mvccpb/kv_pb.ts";
 import { bytesText, textBytes } from "../src/format/bytes.ts";
 import { connect } from "./support/client.ts";
@@ -219,4 +221,19 @@ test("a cluster without a leader is told from one that is gone", async () => {
   using client = await open([survivor!.clientURL]);
   const put = client.unary(KV.method.put, { key: textBytes("k"), value: textBytes("v") });
   await fails("no-leader", /has no leader/, put);
+});
+
+test("where nobody can give a token, the advice is that of the member that answered", async () => {
+  await using cluster = await startCluster({ line: "3.6", members: 3, auth: true });
+  const [, ...others] = cluster.members;
+  await Promise.all(others.map((one) => one.stop("SIGKILL")));
+  const user = { name: cluster.auth!.user, password: cluster.auth!.password };
+  using client = await open(cluster.endpoints.toReversed(), { user });
+  const { signal } = new AbortController();
+  const failure = await probe(client.connections, { stragglersMs: 1000, signal }).catch(
+    (error: unknown) => error,
+  );
+  assert.ok(failure instanceof HoldfastError);
+  assert.match(failure.message, /none of 3 .* refused Authenticate: the cluster has no leader/);
+  assert.match(failure.hint ?? "", /election .* the disk of one$/);
 });

@@ -93,7 +93,7 @@ const REFUSALS: readonly Refusal[] = [
     pattern: /no leader|request timed out|unhealthy cluster|leader changed|not enough started/,
     code: "no-leader",
     says: () => "the cluster has no leader, or most of it does not answer",
-    hint: "check that most of the members run, and wait for an election to end",
+    hint: "check that most of the members run, and wait for an election to end; where they are lost, docs/recovery.md tells how to go on with the disk of one",
   },
   {
     pattern: /required revision has been compacted/,

@@ -66,9 +66,11 @@ export function allFailed(failures: readonly HoldfastError[]): HoldfastError {
   if (first === undefined) throw new RangeError("nothing has failed");
   if (others.length === 0) return first;
   const isSame = others.every(({ code }) => code === first.code);
+  // who was reached has more to say than who was not
+  const { hint } = failures.find(({ code }) => code !== "connection-failed") ?? first;
   return new HoldfastError(
     isSame ? first.code : "connection-failed",
     `none of ${failures.length} endpoints can be used: ${failures.map(({ message }) => message).join("; ")}`,
-    { ...(first.hint !== undefined && { hint: first.hint }), cause: first.cause },
+    { ...(hint !== undefined && { hint }), cause: first.cause },
   );
 }
