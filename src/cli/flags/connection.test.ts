@@ -194,6 +194,18 @@ test("pings are sent when asked for, and not more often than etcd allows", async
   assert.deepEqual(other.connection.keepAlive, { timeMs: 60_000, timeoutMs: 30_000 });
 });
 
+test("none or less turns pings and the limit for further endpoints off, as in etcdctl", async () => {
+  for (const none of ["0", "0s", "-1s"]) {
+    const { connection } = await settings([`--keepalive-time=${none}`, "--keepalive-timeout=6s"]);
+    assert.equal(connection.keepAlive, undefined, none);
+    const patient = await settings(["--keepalive-time=1m", `--keepalive-timeout=${none}`]);
+    assert.equal(patient.connection.keepAlive?.timeoutMs, 30_000, none);
+    assert.equal((await settings([`--dial-timeout=${none}`])).stragglersMs, 30_000, none);
+    assert.equal((await settings([], { ETCDCTL_DIAL_TIMEOUT: none })).stragglersMs, 30_000, none);
+  }
+  await assert.rejects(settings(["--command-timeout=0s"]), /like 30s/);
+});
+
 test("etcdctl's other global flags are taken", async () => {
   await settings(["--hex", "--max-request-bytes=1", "--max-recv-bytes", "2"]);
 });

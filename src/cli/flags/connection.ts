@@ -9,7 +9,7 @@ import { systemWords } from "../../io/system-error.ts";
 import { askPassword } from "../terminal/ask-password.ts";
 import { fromGoFlags } from "../arguments.ts";
 import type { Context } from "../context.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration, parseTimer } from "./duration.ts";
 import { parseInt64 } from "./go-integer.ts";
 
 interface ConnectionFlags {
@@ -82,13 +82,13 @@ function etcdctlOptions(): Option[] {
       "--insecure-transport",
       "no TLS for endpoints without a scheme, unless a TLS flag asks for it",
     ).default(true),
-    duration("--dial-timeout", "how long further endpoints may take once one has answered").default(
+    timer("--dial-timeout", "how long further endpoints may take once one has answered").default(
       2000,
       "2s",
     ),
     duration("--command-timeout", "a limit for the whole command (default: none)"),
-    duration("--keepalive-time", "ping the server this often, 10s at least (default: never)"),
-    duration("--keepalive-timeout", "give a ping up after this time (default: as --no-progress)"),
+    timer("--keepalive-time", "ping the server this often, 10s at least (default: never)"),
+    timer("--keepalive-timeout", "give a ping up after this time (default: as --no-progress)"),
   ];
 }
 
@@ -114,6 +114,11 @@ function ignoredOptions(): Option[] {
 
 function duration(name: string, description: string): Option {
   return new Option(`${name} <duration>`, description).argParser(parseDuration);
+}
+
+/** In etcdctl none, or less, turns it off. */
+function timer(name: string, description: string): Option {
+  return new Option(`${name} <duration>`, description).argParser(parseTimer);
 }
 
 /** Given more than once, they add up. */
@@ -159,7 +164,7 @@ export async function clusterSettings(
       noProgressMs: flags.progress,
       keepAlive: keepAlive(flags),
     },
-    stragglersMs: flags.dialTimeout,
+    stragglersMs: flags.dialTimeout > 0 ? flags.dialTimeout : flags.progress,
     commandTimeoutMs: flags.commandTimeout,
   };
 }
@@ -204,11 +209,12 @@ function tlsSettings(flags: ConnectionFlags): TlsSettings | undefined {
 const LEAST_KEEPALIVE_MS = 10_000;
 
 function keepAlive(flags: ConnectionFlags): KeepAlive | undefined {
-  const { keepaliveTime, keepaliveTimeout } = flags;
-  if (keepaliveTime === undefined && keepaliveTimeout === undefined) return undefined;
+  const { keepaliveTime = LEAST_KEEPALIVE_MS, keepaliveTimeout = 0 } = flags;
+  const isWanted = flags.keepaliveTime !== undefined || flags.keepaliveTimeout !== undefined;
+  if (!isWanted || keepaliveTime <= 0) return undefined;
   return {
-    timeMs: Math.max(keepaliveTime ?? 0, LEAST_KEEPALIVE_MS),
-    timeoutMs: keepaliveTimeout ?? flags.progress,
+    timeMs: Math.max(keepaliveTime, LEAST_KEEPALIVE_MS),
+    timeoutMs: keepaliveTimeout > 0 ? keepaliveTimeout : flags.progress,
   };
 }
 

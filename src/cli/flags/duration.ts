@@ -26,10 +26,14 @@ export function parseGoDuration(text: string): number {
   return text.startsWith("-") ? -ms : ms;
 }
 
+/** The same in whole milliseconds, and no longer than a timer can be: a longer one would fire at once. */
+export function parseTimer(text: string): number {
+  return Math.min(Math.ceil(parseGoDuration(text)), 2 ** 31 - 1);
+}
+
 /** The same, longer than none. */
 export function parseDuration(text: string): number {
-  const ms = parseGoDuration(text);
+  const ms = parseTimer(text);
   if (ms <= 0) throw new InvalidArgumentError("Want a duration like 30s or 1m30s.");
-  // a longer timer would fire at once
-  return Math.min(Math.ceil(ms), 2 ** 31 - 1);
+  return ms;
 }
