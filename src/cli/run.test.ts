@@ -140,13 +140,15 @@ test("Go's way to write flags: before the command, with an equals sign, switches
 });
 
 test("flags of etcdctl that mean nothing to a file are taken all the same", async () => {
-  const line =
+  const flags =
     "--endpoints https://a:2379 --cacert=x --cert=x --key=x --user a:b --password c --command-timeout 1s --dial-timeout=1s " +
     "--keepalive-time=2s --keepalive-timeout=6s --hex=true --insecure-transport=false --insecure-skip-tls-verify " +
     "--insecure-discovery=true --discovery-srv x --discovery-srv-name y --max-recv-bytes=0 --max-request-bytes 0 --timeout 10s " +
-    "--debug=false snapshot status /nowhere -w=table";
-  const { stderr } = await runCommand(line.split(" "));
-  assert.match(stderr, /cannot open/);
+    "--debug=false -w=table";
+  for (const command of ["snapshot status", "snapshot restore", "hashkv"]) {
+    const { stderr } = await runCommand(`${flags} ${command} /nowhere`.split(" "));
+    assert.match(stderr, /cannot open/, command);
+  }
 });
 
 test("an interrupted command exits with 128 and the signal's number", async () => {

@@ -8,6 +8,7 @@ import { acceptFindingOption } from "../flags/accept-finding.ts";
 import type { Context } from "../context.ts";
 import { parseGoDuration } from "../flags/duration.ts";
 import { parseUint64 } from "../flags/go-integer.ts";
+import { addIgnoredFlags } from "../flags/ignored.ts";
 import { addHelpSections } from "../help.ts";
 import { tellRestored } from "../texts/restore-summary.ts";
 import { openSnapshot } from "../inputs/snapshot-file.ts";
@@ -38,6 +39,7 @@ export function snapshotRestoreCommand(context: Context): Command {
     .argument("<file>", "the snapshot; - for standard input")
     .action(async (file: string, flags: Flags) => restore(file, flags, context));
   for (const option of options()) command.addOption(option);
+  addIgnoredFlags(command);
   return addHelpSections(command, {
     examples: EXAMPLES,
     failures: [

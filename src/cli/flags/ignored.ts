@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import { parseGoDuration } from "./duration.ts";
 import { parseInt64 } from "./go-integer.ts";
 
-/** etcdctl's global flags that take a value, and etcdutl's: `snapshot status` of 3.4 and 3.5 takes them all. */
+/** etcdctl's global flags that take a value, and etcdutl's: `snapshot` of 3.4 and 3.5 takes them with a file too. */
 const TEXTS = [
   "--auth-jwt-token",
   "--cacert",
