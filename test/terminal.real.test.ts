@@ -126,7 +126,7 @@ test("Ctrl-C at the passphrase of an identity is no damage of the backup", async
   }
 });
 
-test("a save shows a bar that fits into the terminal's line, and leaves nothing of it", async () => {
+test("a save shows a bar that fits into the terminal's line and leaves nothing of it, and none on a dumb one", async () => {
   await using cluster = await startCluster({ line: "3.6" });
   await fill(cluster.endpoints[0]!, SEVERAL_MB);
   await using proxy = await recordingProxy(cluster);
@@ -161,4 +161,9 @@ test("a save shows a bar that fits into the terminal's line, and leaves nothing 
     const lines = visibleLines(end.screen);
     assert.deepEqual(lines.slice(1), ["Error: interrupted by SIGINT", ""], end.screen);
   }
+  proxy.breakWith({ delayMs: 8 });
+  const args = ["snapshot", "save", folder.file("dumb.db"), `--endpoints=${proxy.url}`];
+  const { status, screen } = await holdfastOnTerminal(args, 100, "dumb").ended;
+  assert.equal(status, 0, screen);
+  assert.match(screen, /^taking the snapshot from .*\r\nproven: /);
 });

@@ -158,7 +158,7 @@ test("an interrupted command exits with 128 and the signal's number", async () =
   assert.deepEqual([status, stderr], [143, "Error: interrupted by SIGTERM\n"]);
 });
 
-test("colors are for terminals, and for nobody with NO_COLOR or a dumb terminal", async () => {
+test("colors are for terminals, and for nobody with NO_COLOR or on a terminal that is dumb or has no name", async () => {
   const stderr = async (world: { terminal?: boolean; env: Record<string, string> }) =>
     (await runCommand(["versin"], world)).stderr;
   const inColor = "\u001b[1;31mError: \u001b[0munknown";
@@ -167,6 +167,7 @@ test("colors are for terminals, and for nobody with NO_COLOR or a dumb terminal"
   assert.ok((await stderr({ terminal, env: { TERM: "xterm", NO_COLOR: "" } })).startsWith(inColor));
   for (const world of [
     { terminal, env: { TERM: "dumb" } },
+    { terminal, env: {} },
     { terminal, env: { TERM: "xterm", NO_COLOR: "1" } },
     { env: { TERM: "xterm" } },
   ])

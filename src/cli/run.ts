@@ -12,11 +12,11 @@ export type World = Omit<Context, "log" | "progress">;
 
 /** Runs one command line (without the program's name) to its end and gives the exit status. Never throws. */
 export async function run(argv: readonly string[], world: World): Promise<number> {
-  const terminal = world.stderr.isTTY === true;
+  const terminal = world.stderr.isTTY === true && obeysEscapes(world.env);
   const settings: LogSettings = {
     format: "text",
     debug: false,
-    color: terminal && colorful(world.env),
+    color: terminal && !world.env["NO_COLOR"],
   };
   const bar = createProgressBar(world.stderr, () => terminal && settings.format === "text");
   const log = createLog(bar.writeLine, settings);
@@ -40,8 +40,9 @@ export async function run(argv: readonly string[], world: World): Promise<number
   }
 }
 
-function colorful(env: Context["env"]): boolean {
-  return !env["NO_COLOR"] && env["TERM"] !== "dumb";
+/** A terminal that nobody has named, or that is dumb, would print escape sequences instead of obeying them. */
+function obeysEscapes({ TERM }: Context["env"]): boolean {
+  return Boolean(TERM) && TERM !== "dumb";
 }
 
 /** Which commands have to be there for these words. */

@@ -11,12 +11,17 @@ export interface Terminal {
   readonly ended: Promise<{ readonly status: number | null; readonly screen: string }>;
 }
 
-/** Runs `bin/holdfast` on a terminal of its own, with so many columns. */
-export function holdfastOnTerminal(args: readonly string[], columns = 80): Terminal {
+/** Runs `bin/holdfast` on a terminal of its own, of this kind and with so many columns; without colors. */
+export function holdfastOnTerminal(
+  args: readonly string[],
+  columns = 80,
+  TERM = "xterm",
+): Terminal {
+  const { PATH, HOME } = process.env;
   const command = [BIN, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   const child = spawn("script", ["-qefc", `stty cols ${columns}; exec ${command}`, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TERM: "dumb", SHELL: "/bin/sh" },
+    env: { PATH, HOME, TERM, NO_COLOR: "1", SHELL: "/bin/sh" },
   });
   killAtExit(child);
   let screen = "";
