@@ -33,6 +33,7 @@ export function failureOf(error: unknown, command: string): Failure {
 function commandLineError(error: CommanderError, command: string): HoldfastError {
   const code: ErrorCode =
     error.code === "commander.missingArgument" ||
+    error.code === "commander.missingMandatoryOptionValue" ||
     error.code === "commander.excessArguments" ||
     error.code === "commander.conflictingOption"
       ? "usage"

@@ -86,6 +86,11 @@ const WRONG: [line: string, status: number, stderr: string][] = [
     "missing required argument 'file'\nHint: see holdfast snapshot status --help",
   ],
   [
+    "restore latest",
+    128,
+    "required option '--data-dir <dir>' not specified\nHint: see holdfast restore --help",
+  ],
+  [
     "snapshot status a b",
     128,
     "too many arguments for 'status'. Expected 1 argument but got 2: a, b\nHint: see holdfast snapshot status --help",
