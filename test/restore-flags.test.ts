@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { runCommand } from "./support/cli.ts";
+import { scratch } from "./support/scratch.ts";
 import { backendOf, rowsOf, withTrailer } from "./support/small-snapshot.ts";
 import { station, type Station } from "./support/station.ts";
 
@@ -40,4 +42,16 @@ test("flags that change what is in the database are in the command for the other
   const [, command] = /on the host of m2: (.*)/.exec(stdout) ?? [];
   for (const flag of same) assert.ok(command?.split(" ").includes(flag), stdout);
   assert.ok(stdout.includes(`--data-dir='${here.file("of m1")}'`), stdout);
+});
+
+test("what is to be typed after a snapshot restore is fit for a shell", async () => {
+  await using folder = await scratch();
+  const input = withTrailer(backendOf(rowsOf([[{ key: "a", value: "1" }]])));
+  const dataDir = folder.file("of m1");
+  const member = ["--name=m 1", "--initial-cluster=m 1=http://localhost:2380"];
+  const argv = ["snapshot", "restore", "-", ...member, `--data-dir=${dataDir}`];
+  const { status, stderr } = await runCommand(argv, { input });
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /^restored standard input at revision/);
+  assert.ok(stderr.includes(`start etcd with --name='m 1' --data-dir='${dataDir}'`), stderr);
 });

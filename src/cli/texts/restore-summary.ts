@@ -1,9 +1,11 @@
 /** What a person has to know after a restore: what is there now, what to beware of, what to do next. */
 import { idText, type NewMember } from "../../format/cluster/member.ts";
+import { shellWord } from "../../format/shell-word.ts";
 import type { Log } from "../../io/log.ts";
 import type { Restored } from "../../restore/restore.ts";
 import type { TargetVersion } from "../../restore/target-version.ts";
 import { directoryFlags } from "../flags/directory.ts";
+import { snapshotName } from "../inputs/snapshot-file.ts";
 import { leftoverWarnings } from "./restore-leftovers.ts";
 
 interface Asked {
@@ -13,12 +15,15 @@ interface Asked {
 
 export function tellRestored(restored: Restored, asked: Asked, log: Log): void {
   const { cluster, place, report, revision } = restored;
-  log.info(`restored "${asked.file}" at revision ${revision} with ${report.liveKeys} keys`, {
-    dataDir: place.dataDir,
-    walDir: place.walDir,
-    clusterId: idText(cluster.id),
-    memberId: idText(cluster.self.id),
-  });
+  log.info(
+    `restored ${snapshotName(asked.file)} at revision ${revision} with ${report.liveKeys} keys`,
+    {
+      dataDir: place.dataDir,
+      walDir: place.walDir,
+      clusterId: idText(cluster.id),
+      memberId: idText(cluster.self.id),
+    },
+  );
   for (const member of cluster.members)
     log.info(`member ${member.name}`, {
       id: idText(member.id),
@@ -44,13 +49,13 @@ function warnings({ cluster, place, report }: Restored, { target }: Asked): stri
   const owner = place.owner?.uid;
   if (owner !== undefined && owner !== process.getuid?.())
     told.push(
-      `the data dir belongs to user ${owner}, what is in it does not: chown -R ${owner} ${place.dataDir}`,
+      `the data dir belongs to user ${owner}, what is in it does not: chown -R ${owner} ${shellWord(place.dataDir)}`,
     );
   return [...told, ...leftoverWarnings(place)];
 }
 
 function nextSteps({ cluster, place }: Restored): string[] {
-  const flags = `--name=${cluster.self.name} ${directoryFlags(place)}`;
+  const flags = `--name=${shellWord(cluster.self.name)} ${directoryFlags(place)}`;
   const others = cluster.members.filter(({ id }) => id !== cluster.self.id);
   if (others.length === 0)
     return [`Next: start etcd with ${flags}, listening for peers on ${listen(cluster.self)}`];
