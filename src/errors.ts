@@ -184,7 +184,7 @@ export const ERRORS = {
     exit: 1,
     meaning: "The snapshot does not end with the SHA-256 that etcd sends after it.",
     remedy:
-      "If it is a db file copied from a data dir, restore it with --skip-hash-check; otherwise it is cut short.",
+      "If it is a db file copied from a data dir, restore it with --skip-hash-check; otherwise it is cut short, compressed, or no snapshot: `holdfast inspect` tells.",
   },
   "hash-mismatch": {
     exit: 1,

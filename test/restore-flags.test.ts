@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readdir, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { runCommand } from "./support/cli.ts";
 import { scratch } from "./support/scratch.ts";
 import { backendOf, rowsOf, withTrailer } from "./support/small-snapshot.ts";
@@ -54,4 +55,15 @@ test("what is to be typed after a snapshot restore is fit for a shell", async ()
   assert.equal(status, 0, stderr);
   assert.match(stderr, /^restored standard input at revision/);
   assert.ok(stderr.includes(`start etcd with --name='m 1' --data-dir='${dataDir}'`), stderr);
+});
+
+test("what has no hash because it is no snapshot at all is sent to inspect", async () => {
+  await using folder = await scratch();
+  const file = folder.file("a.db.gz");
+  await writeFile(file, gzipSync(withTrailer(backendOf(rowsOf([[{ key: "a", value: "1" }]])))));
+  const argv = ["snapshot", "restore", file, `--data-dir=${folder.file("etcd")}`];
+  const { status, stderr } = await runCommand(argv);
+  assert.equal(status, 1);
+  assert.match(stderr, /^Error: snapshot missing hash .*\nHint: .*; otherwise .*holdfast inspect/);
+  assert.deepEqual(await readdir(folder.path), ["a.db.gz"]);
 });

@@ -249,7 +249,7 @@ function refuseUnproven(report: Report, file: OutputFile, request: RestoreReques
 
 function missingHash(): HoldfastError {
   return new HoldfastError("hash-missing", "snapshot missing hash but --skip-hash-check=false", {
-    hint: "a db file copied from a data dir has none: if this is one, add --skip-hash-check",
+    hint: "a db file copied from a data dir has none: if this is one, add --skip-hash-check; otherwise see what it is with holdfast inspect",
   });
 }
 
