@@ -33,7 +33,8 @@ test("on a terminal the question is asked, and only a yes is one", async () => {
     assert.equal(error, undefined);
   }
   for (const no of ["\n", "n\n", "yep\n", "no\n", undefined]) {
-    const { error } = await ask(no);
+    const { asked, error } = await ask(no);
+    assert.equal(asked, `Remove 3 backups? [y/N] ${no === undefined ? "\n" : ""}`);
     assert.ok(error instanceof HoldfastError && error.code === "consent-missing", String(no));
     assert.equal(error.message, "not done: remove 3 backups");
   }

@@ -22,9 +22,14 @@ export async function requireConsent(
   const terminal = createInterface({ input: stdin, output: stderr, terminal: false });
   try {
     // At the end of the input a question would wait for ever.
-    const ended = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
+    const ended = new Promise<undefined>((resolve) => {
+      terminal.once("close", () => resolve(undefined));
+    });
     const asked = terminal.question(`${upperFirst(question)}? [y/N] `, { signal });
-    if (/^\s*y(es)?\s*$/i.test(await Promise.race([asked, ended]))) return;
+    const answer = await Promise.race([asked, ended]);
+    if (/^\s*y(es)?\s*$/i.test(answer ?? "")) return;
+    // Nobody has ended the line of the question.
+    if (answer === undefined) stderr.write("\n");
   } catch (error) {
     signal.throwIfAborted();
     throw error;
