@@ -51,7 +51,8 @@ export function addConnectionFlags(command: Command): Command {
   return command.addHelpText(
     "after",
     "\nEnvironment:\n  Each flag of etcdctl can be given as a variable: ETCDCTL_ENDPOINTS, ETCDCTL_CACERT,\n" +
-      "  ETCDCTL_CERT, ETCDCTL_KEY, ETCDCTL_USER, ETCDCTL_PASSWORD, … A flag counts more than its variable.",
+      "  ETCDCTL_CERT, ETCDCTL_KEY, ETCDCTL_USER, ETCDCTL_PASSWORD, …\n" +
+      "  A flag counts more than its variable.",
   );
 }
 
