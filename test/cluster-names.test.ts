@@ -97,5 +97,5 @@ test("copy takes a cluster from the repository that has it, where another has no
   await addBackup(behind, { cluster: "test" });
   const argv = ["copy", "--repo", behind.path, "--repo", old.path, "--cluster", "prod"];
   const { status, stdout } = await runCommand([...argv, "--to", target.path]);
-  assert.deepEqual([status, /1 backups copied/.test(stdout)], [0, true]);
+  assert.deepEqual([status, /1 backup copied/.test(stdout)], [0, true]);
 });

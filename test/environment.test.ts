@@ -28,10 +28,10 @@ test("repository, cluster and keys are named by variables alone", async () => {
   await says(/pinned/, "list");
   await says(/^ {2}name +prod/m, "show", "latest");
   await says(/backups verified: 1, bad: 0/, "verify", "--read-data");
-  await says(/^1 backups, 0 to remove/m, "prune", "--keep-last=1", "--yes");
-  await says(/^1 backups sealed anew/m, "rekey", "--all", "--yes");
+  await says(/^1 backup, 0 to remove/m, "prune", "--keep-last=1", "--yes");
+  await says(/^1 backup sealed anew/m, "rekey", "--all", "--yes");
   const second = here.file("second");
-  await says(/^1 backups copied/m, "copy", `--to=${second}`, "--init");
+  await says(/^1 backup copied/m, "copy", `--to=${second}`, "--init");
   const place = ["--name=m1", "--initial-cluster=m1=http://127.0.0.1:1"];
   await says(/^Restored/m, "restore", ...place, `--data-dir=${here.file("etcd")}`);
 });

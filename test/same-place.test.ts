@@ -52,7 +52,7 @@ test("a mirror that other tools made has the same id, and is another place", asy
   await cp(at.repository.path, mirror, { recursive: true });
   await addBackup(at.repository, { cluster: "default", revision: 8n });
   const copy = await runCommand(["copy", "--repo", at.repository.path, "--to", mirror]);
-  assert.deepEqual([copy.status, /1 backups copied/.test(copy.stdout)], [0, true], copy.stderr);
+  assert.deepEqual([copy.status, /1 backup copied/.test(copy.stdout)], [0, true], copy.stderr);
   const { status, stderr } = await at.importInto("--repo", at.repository.path, "--repo", mirror);
   assert.equal(status, 0, stderr);
   await using other = await openFolder(mirror);

@@ -98,7 +98,7 @@ test("rekey seals to others, asks before it replaces, and needs to know which", 
   assert.equal((await here.list())[0]!.id, old.id);
   const { status, stdout, stderr } = await here.run(["rekey", "latest", ...flags, "--yes"]);
   assert.equal(status, 0, stderr);
-  assert.match(stdout, new RegExp(`replaces ${old.id}\\n1 backups sealed anew`));
+  assert.match(stdout, new RegExp(`replaces ${old.id}\\n1 backup sealed anew`));
   assert.match(stderr, /old recipients can still open copies/);
   const [fresh, ...others] = await here.list();
   assert.deepEqual([fresh!.replaces, others], [old.id, []]);

@@ -6,6 +6,7 @@ import type { Trust } from "../../repository/trust.ts";
 import type { Context } from "../context.ts";
 import { addHelpSections } from "../help.ts";
 import { addAllowedSignersFlag, readTrust } from "../flags/keys.ts";
+import { count } from "../texts/count.ts";
 import { formatOutput, outputOption, type OutputFormat } from "../texts/output.ts";
 import {
   addRepositoryFlags,
@@ -161,5 +162,5 @@ function resultText(results: readonly Result[]): string {
     to,
   ]);
   const good = results.filter(({ problem }) => problem === undefined).length;
-  return [...alignColumns(rows, [2]), `${good} backups copied`].join("\n");
+  return [...alignColumns(rows, [2]), `${count(good, "backup")} copied`].join("\n");
 }

@@ -7,6 +7,7 @@ import type { Context } from "../context.ts";
 import { addHelpSections } from "../help.ts";
 import { addAllowedSignersFlag, readTrust } from "../flags/keys.ts";
 import { parseLongDuration } from "../flags/long-duration.ts";
+import { count } from "../texts/count.ts";
 import { formatOutput, outputOption, type OutputFormat } from "../texts/output.ts";
 import { planDocument, planText } from "../texts/prune-plan.ts";
 import {
@@ -158,15 +159,15 @@ async function run(
   const going = plan.decisions.filter((decision) => !decision.keep).length;
   const orphans = plan.orphans.found.length;
   if (going + orphans > 0) {
-    const leftovers = orphans === 0 ? "" : `, and ${orphans} leftovers,`;
-    const question = `remove ${going} backups${leftovers} from ${repository.store.url}`;
+    const leftovers = orphans === 0 ? "" : `, and ${count(orphans, "leftover")},`;
+    const question = `remove ${count(going, "backup")}${leftovers} from ${repository.store.url}`;
     await requireConsent(question, { yes }, context);
   }
   const pruned = await runPrune(repository, plan, context);
   const { removed, kept, swept, uploads } = pruned;
   for (const { id, reason } of kept) context.log.warn(`${id} is kept: ${reason}`);
   context.log.info(
-    `removed ${removed.length} backups, ${swept.length} leftovers and ${uploads} unfinished uploads`,
+    `removed ${count(removed.length, "backup")}, ${count(swept.length, "leftover")} and ${count(uploads, "unfinished upload")}`,
     { repository: repository.store.url },
   );
   return pruned;

@@ -17,6 +17,7 @@ import {
   readTrust,
   requireSign,
 } from "../flags/keys.ts";
+import { count } from "../texts/count.ts";
 import { formatOutput, outputOption, type OutputFormat } from "../texts/output.ts";
 import { packageVersion } from "../package-version.ts";
 import {
@@ -142,7 +143,7 @@ async function rekeyIn(
     targets.length === 0
       ? listing.backups
       : [...new Set(targets.map((target) => findBackup(listing, target)))];
-  const question = `replace ${names.length} backups in ${repository.store.url} by newly sealed ones`;
+  const question = `replace ${count(names.length, "backup")} in ${repository.store.url}, sealed anew`;
   await requireConsent(question, { yes }, context);
   const quiet = { ...options, progress: () => {} };
   const results = await finishRekeys(repository, listing, names, quiet);
@@ -164,5 +165,5 @@ function resultText(results: readonly Rekeyed[]): string {
       ? `${manifest.id} replaces ${old}`
       : `${manifest.id} replaces ${old}, which is still there`,
   );
-  return [...lines, `${results.length} backups sealed anew`].join("\n");
+  return [...lines, `${count(results.length, "backup")} sealed anew`].join("\n");
 }

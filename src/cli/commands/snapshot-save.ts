@@ -5,6 +5,7 @@ import { acceptFindingOption } from "../flags/accept-finding.ts";
 import { addConnectionFlags, clusterSettings } from "../flags/connection.ts";
 import type { Context, Progress } from "../context.ts";
 import { addHelpSections } from "../help.ts";
+import { count } from "../texts/count.ts";
 import { humanSize } from "../texts/size.ts";
 import { totalLimit } from "../flags/total-limit.ts";
 
@@ -104,7 +105,7 @@ async function save(file: string, flags: Flags, command: Command, context: Conte
   }).finally(() => bar?.[Symbol.dispose]());
   const { report, storageVersion } = saved;
   log.info(
-    `proven: ${humanSize(report.dbSize)}, revision ${report.revision}, ${report.liveKeys} keys`,
+    `proven: ${humanSize(report.dbSize)}, revision ${report.revision}, ${count(report.liveKeys, "key")}`,
     { sha256: report.sha256 },
   );
   if (file === "-") return;

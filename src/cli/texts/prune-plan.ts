@@ -2,6 +2,7 @@
 import type { PrunePlan, Pruned } from "../../repository/prune.ts";
 import { isoTime } from "../../repository/stamp.ts";
 import { printable } from "../../io/printable.ts";
+import { count } from "./count.ts";
 import { humanSize } from "./size.ts";
 import { alignColumns } from "./table.ts";
 
@@ -34,13 +35,13 @@ export function planText({ url, plan }: Shown): string {
   const orphans = plan.orphans.found.map(({ key, size, ageMs }) => [
     "sweep",
     key,
-    `${humanSize(size)}, nothing names it, ${Math.floor(ageMs / 86_400_000)} days old`,
+    `${humanSize(size)}, nothing names it, ${count(Math.floor(ageMs / 86_400_000), "day")} old`,
   ]);
   const going = rows.filter(({ action }) => action === "remove").length;
   return [
     `${printable(url)}, cluster ${plan.cluster}:`,
     ...alignColumns([...table, ...orphans]),
-    `${rows.length} backups, ${going} to remove, ${orphans.length} leftovers to sweep`,
+    `${count(rows.length, "backup")}, ${going} to remove, ${count(orphans.length, "leftover")} to sweep`,
   ].join("\n");
 }
 

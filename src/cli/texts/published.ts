@@ -3,6 +3,7 @@ import type { Published } from "../../repository/publish-snapshot.ts";
 import { shellWord } from "../../format/shell-word.ts";
 import { objectOf } from "../../repository/manifest.ts";
 import type { Context } from "../context.ts";
+import { count } from "./count.ts";
 import { humanSize } from "./size.ts";
 
 /** Without a last newline. */
@@ -14,7 +15,7 @@ export function publishedText({ manifest, placements }: Published): string {
     sealing.kind === "none" ? "NOT SEALED" : `sealed to ${sealing.recipients.join(", ")}`;
   return [
     `Backup ${id}`,
-    `  revision ${revision}, ${contents.liveKeys} keys, ${humanSize(contents.dbSize)}; stored ${stored}, ${sealed}`,
+    `  revision ${revision}, ${count(contents.liveKeys, "key")}, ${humanSize(contents.dbSize)}; stored ${stored}, ${sealed}`,
     `  HashKV ${hashKV.hash}${confirmed}`,
     ...placements
       .filter(({ failure }) => failure === undefined)

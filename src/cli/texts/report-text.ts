@@ -2,6 +2,7 @@
 import type { Finding, Place } from "../../format/finding.ts";
 import type { Report, Usage } from "../../inspect/report.ts";
 import { printable } from "../../io/printable.ts";
+import { count, grouped } from "./count.ts";
 import { humanSize } from "./size.ts";
 import { alignColumns } from "./table.ts";
 
@@ -204,19 +205,10 @@ function verdictLines({ findings }: Report): string[] {
   return [warnings > 0 ? `sound, with ${count(warnings, "warning")}` : "sound"];
 }
 
-function count(number: number, noun: string): string {
-  return `${grouped(number)} ${noun}${number === 1 ? "" : "s"}`;
-}
-
 function exactSize(bytes: number): string {
   return `${humanSize(bytes)} (${grouped(bytes)} bytes)`;
 }
 
 function percent(part: number, whole: number): string {
   return whole === 0 ? "0 %" : `${Math.floor((part / whole) * 100)} %`;
-}
-
-/** Thousands apart, by commas: 1,234,567. */
-function grouped(number: number): string {
-  return number.toLocaleString("en-US");
 }

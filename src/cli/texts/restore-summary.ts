@@ -6,6 +6,7 @@ import type { Restored } from "../../restore/restore.ts";
 import type { TargetVersion } from "../../restore/target-version.ts";
 import { directoryFlags } from "../flags/directory.ts";
 import { snapshotName } from "../inputs/snapshot-file.ts";
+import { count } from "./count.ts";
 import { leftoverWarnings } from "./restore-leftovers.ts";
 
 interface Asked {
@@ -16,7 +17,7 @@ interface Asked {
 export function tellRestored(restored: Restored, asked: Asked, log: Log): void {
   const { cluster, place, report, revision } = restored;
   log.info(
-    `restored ${snapshotName(asked.file)} at revision ${revision} with ${report.liveKeys} keys`,
+    `restored ${snapshotName(asked.file)} at revision ${revision} with ${count(report.liveKeys, "key")}`,
     {
       dataDir: place.dataDir,
       walDir: place.walDir,

@@ -7,6 +7,7 @@ import type { FoundBackup } from "../../restore/find-backup.ts";
 import type { RestorePlan } from "../../restore/plan.ts";
 import type { Restored } from "../../restore/restore.ts";
 import { directoryFlags } from "../flags/directory.ts";
+import { count } from "./count.ts";
 import { humanSize } from "./size.ts";
 
 export interface Result {
@@ -21,7 +22,7 @@ export interface Result {
 export function restoredText(result: Result): string {
   const { found, restored } = result;
   const { manifest } = found.backup;
-  const keys = `${restored.report.liveKeys} keys`;
+  const keys = count(restored.report.liveKeys, "key");
   return [
     `Restored ${manifest.id}: ${keys}, at revision ${restored.revision}`,
     ...[restored.place, ...restored.otherPlaces].map(({ dataDir }) => `  in ${dataDir}`),
