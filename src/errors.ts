@@ -17,7 +17,7 @@ export const ERRORS = {
   failed: {
     exit: 1,
     meaning: "The command failed for a reason that has no code of its own.",
-    remedy: "Read the message; run again with --log-format json for every step.",
+    remedy: "Read the message; run again with --debug for more of what happens.",
   },
   usage: {
     exit: 128,
