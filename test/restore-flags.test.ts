@@ -67,3 +67,19 @@ test("what has no hash because it is no snapshot at all is sent to inspect", asy
   assert.match(stderr, /^Error: snapshot missing hash .*\nHint: .*; otherwise .*holdfast inspect/);
   assert.deepEqual(await readdir(folder.path), ["a.db.gz"]);
 });
+
+test("a missing hash can be accepted like any finding, whether it is seen at once or in the end", async () => {
+  await using folder = await scratch();
+  const file = folder.file("copied.db");
+  const input = backendOf(rowsOf([[{ key: "a", value: "1" }]]));
+  await writeFile(file, input);
+  for (const source of [file, "-"]) {
+    const flags = [`--data-dir=${folder.file(source === "-" ? "b" : "a")}`];
+    const refused = await runCommand(["snapshot", "restore", source, ...flags], { input });
+    assert.match(refused.stderr, /snapshot missing hash/);
+    flags.push("--accept-finding=no-trailer");
+    const taken = await runCommand(["snapshot", "restore", source, ...flags], { input });
+    assert.equal(taken.status, 0, taken.stderr);
+    assert.match(taken.stderr, /^Warning: no trailer/m);
+  }
+});

@@ -117,7 +117,8 @@ export async function restoreSnapshot(request: RestoreRequest, hooks: Hooks): Pr
 async function planPlaces(request: RestoreRequest): Promise<[DataDirPlan, ...DataDirPlan[]]> {
   const { source, others, keepAside, rewrite } = request;
   const size = source.sizeHint;
-  if (size !== undefined && !hasTrailer(size) && !request.skipHashCheck) throw missingHash();
+  const needsTrailer = !acceptedFindings(request).includes("no-trailer");
+  if (size !== undefined && !hasTrailer(size) && needsTrailer) throw missingHash();
   const once = size === undefined ? undefined : size + SPACE_BESIDE_SNAPSHOT;
   // all of them may lie on one file system; what is written anew lies beside what came
   const bytes = once === undefined ? undefined : once * (1 + others.length + (rewrite ? 1 : 0));
@@ -238,13 +239,15 @@ async function writeWhole(
 
 /** As etcdutl, which looks at the hash first; then everything that only we look at. */
 function refuseUnproven(report: Report, file: OutputFile, request: RestoreRequest): void {
-  const accepted = request.skipHashCheck
-    ? [...request.acceptFindings, "trailer-mismatch", "no-trailer"]
-    : request.acceptFindings;
+  const accepted = acceptedFindings(request);
   if (report.trailer === "mismatch" && !accepted.includes("trailer-mismatch"))
     throw wrongHash(file.readAt(report.dbSize, 32), report.sha256);
   refuseDamaged(report, accepted);
   if (report.trailer === "absent" && !accepted.includes("no-trailer")) throw missingHash();
+}
+
+function acceptedFindings({ skipHashCheck, acceptFindings }: RestoreRequest): readonly string[] {
+  return skipHashCheck ? [...acceptFindings, "trailer-mismatch", "no-trailer"] : acceptFindings;
 }
 
 function missingHash(): HoldfastError {
