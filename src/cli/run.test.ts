@@ -133,6 +133,22 @@ test("with --log-format json an error is one line with code, status and hint", a
   });
 });
 
+test("--log-format json holds for command lines that make no sense too", async () => {
+  for (const line of [
+    "versin --log-format json",
+    "--log-format=json snapshot stats x",
+    "version --debug=perhaps --log-format json",
+    "version --outptu --log-format=text --log-format=json",
+  ]) {
+    const { stderr } = await runCommand(line.split(" "));
+    assert.equal((JSON.parse(stderr) as { code?: string }).code, "unknown-flag", line);
+  }
+  for (const line of ["versin -- --log-format=json", "--log-format=text json"]) {
+    const { stderr } = await runCommand(line.split(" "));
+    assert.match(stderr, /^Error: unknown command/, line);
+  }
+});
+
 test("--debug says where in the program an error came from", async () => {
   const { stderr } = await runCommand(["--debug", "snapshot", "status", "/nowhere"]);
   assert.match(stderr, /^Error: cannot open .*\nHint: .*\ndebug: /);

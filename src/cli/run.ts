@@ -14,7 +14,7 @@ export type World = Omit<Context, "log" | "progress">;
 export async function run(argv: readonly string[], world: World): Promise<number> {
   const terminal = world.stderr.isTTY === true && obeysEscapes(world.env);
   const settings: LogSettings = {
-    format: "text",
+    format: logFormat(argv),
     debug: false,
     color: terminal && !world.env["NO_COLOR"],
   };
@@ -25,7 +25,6 @@ export async function run(argv: readonly string[], world: World): Promise<number
   try {
     const { words, rest } = locate(argv);
     const program = await createProgram(context, wantedBy(words));
-    program.on("option:log-format", (format: LogSettings["format"]) => (settings.format = format));
     program.on("option:debug", () => (settings.debug = true));
     const commands = commandsOf(program, words);
     path = commands.map((command) => command.name()).join(" ");
@@ -38,6 +37,16 @@ export async function run(argv: readonly string[], world: World): Promise<number
   } catch (error) {
     return report(error, path, log, settings.format);
   }
+}
+
+/** What --log-format says, also on a command line that makes no sense otherwise: the error has to have that form. */
+function logFormat(argv: readonly string[]): LogSettings["format"] {
+  const end = argv.indexOf("--");
+  const flags = end < 0 ? argv : argv.slice(0, end);
+  const last = flags.findLastIndex((flag) => /^--log-format(?:=|$)/.test(flag));
+  const separate = flags[last] === "--log-format";
+  const value = separate ? flags[last + 1] : flags[last]?.slice("--log-format=".length);
+  return value === "json" ? "json" : "text";
 }
 
 /** A terminal that nobody has named, or that is dumb, would print escape sequences instead of obeying them. */
