@@ -111,7 +111,7 @@ test("a passphrase without a key is refused, and a known_hosts that cannot be re
   const env = { SSH_AUTH_SOCK: "/nowhere" };
   for (const [parameters, words] of [
     [{ identityFile: "", passphraseFile }, /passphraseFile is given, but no key/],
-    [{ knownHosts: folder.path }, /cannot read ".*": EISDIR/],
+    [{ knownHosts: folder.path }, /cannot read ".*": illegal operation on a directory$/],
   ] as const) {
     const given = openDriver(urlOf("/tmp/x", parameters), { ...PLAIN, env });
     await fails("store-misconfigured", given);

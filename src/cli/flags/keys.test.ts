@@ -36,3 +36,10 @@ test("a secret that others can read is told, with what to type; what is public i
     );
   }
 });
+
+test("a file of keys that cannot be read is named, with the system's words", async () => {
+  const keys = ["--recipients-file=/nowhere/keys", "--signing-key=/nowhere/keys"];
+  const { status, stderr } = await runCommand(["import", "x", "--repo=/nowhere", ...keys]);
+  assert.equal(status, 128);
+  assert.match(stderr, /^Error: cannot use "\/nowhere\/keys": no such file or directory$/m);
+});

@@ -6,6 +6,7 @@ import { Option, type Command } from "commander";
 import { HoldfastError, type ErrorCode } from "../../errors.ts";
 import { shellWord } from "../../format/shell-word.ts";
 import { permissionsOf, readSmallFile } from "../../io/small-file.ts";
+import { systemWords } from "../../io/system-error.ts";
 import type { Sign, Trust } from "../../repository/trust.ts";
 import type { Identities } from "../../seal/identities.ts";
 import type { AskPassphrase, KeyFile } from "../../seal/key-file.ts";
@@ -141,8 +142,7 @@ async function readKeyFile(
     return { name: path, content: await readSmallFile(path, signal) };
   } catch (error) {
     signal.throwIfAborted();
-    const why = (error as Error).message;
-    throw new HoldfastError(code, `cannot use "${path}": ${why}`, { cause: error });
+    throw new HoldfastError(code, `cannot use "${path}": ${systemWords(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 /** A place that rsync reaches, and how it is started for it. */
 import { readSmallFile } from "../../io/small-file.ts";
+import { systemWords } from "../../io/system-error.ts";
 import { runProgram, type Ran, type RunOptions } from "../../io/run-program.ts";
 import { StoreFailure } from "../failure.ts";
 import type { Persistence } from "../retry.ts";
@@ -70,7 +71,7 @@ async function password({ parameters, env }: StoreLocation): Promise<string> {
     const text = Buffer.from(await readSmallFile(path)).toString();
     return text.split(/\r?\n/, 1)[0]!;
   } catch (cause) {
-    const message = `cannot read "${path}": ${(cause as Error).message}`;
+    const message = `cannot read "${path}": ${systemWords(cause)}`;
     throw new StoreFailure("store-misconfigured", message, { cause });
   }
 }

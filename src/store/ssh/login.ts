@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { readSmallFile } from "../../io/small-file.ts";
+import { systemWords } from "../../io/system-error.ts";
 import { StoreFailure } from "../failure.ts";
 import { knownKeys, type KnownKey } from "./known-hosts.ts";
 import type { StoreLocation } from "../store.ts";
@@ -123,7 +124,7 @@ async function readNamed(path: string): Promise<Uint8Array> {
 }
 
 function unreadable(path: string, cause: unknown): StoreFailure {
-  const message = `cannot read "${path}": ${(cause as Error).message}`;
+  const message = `cannot read "${path}": ${systemWords(cause)}`;
   return new StoreFailure("store-misconfigured", message, { cause });
 }
 
