@@ -12,7 +12,7 @@ import {
   sha256Of,
 } from "./document.ts";
 import { backupsPrefix, manifestKey, parseKey, signatureKey, type BackupName } from "./layout.ts";
-import { decodeManifest, type Manifest } from "./manifest.ts";
+import { decodeManifest, type Manifest, type ManifestObject } from "./manifest.ts";
 import type { SignedManifest } from "./publish.ts";
 import type { Repository } from "./repository.ts";
 import { requireSigned, type Trust } from "./trust.ts";
@@ -114,6 +114,19 @@ export async function fetchObject(
   return bytes;
 }
 
+/** What is wrong with objects that lie in the listed folder, by their names and sizes alone; undefined for nothing. */
+export function lostObject(
+  { objects: there, cluster }: Listing,
+  objects: readonly ManifestObject[],
+): HoldfastError | undefined {
+  const lost = objects.find(
+    ({ key, size }) => key.startsWith(backupsPrefix(cluster)) && there.get(key)?.size !== size,
+  );
+  if (lost === undefined) return undefined;
+  const state = there.has(lost.key) ? "has another size" : "is not there";
+  return new HoldfastError("backup-damaged", `its ${lost.role} "${lost.key}" ${state}`);
+}
+
 /** A backup and what became of reading it. */
 export interface Loaded {
   readonly name: ListedBackup;
@@ -160,6 +173,7 @@ async function load(
 }
 
 const OWN_PROBLEMS: ReadonlySet<string> = new Set([
+  "backup-damaged",
   "document-invalid",
   "format-newer",
   "object-missing",

@@ -68,18 +68,15 @@ export async function* copyBackups(
       yield { id: name.id, bytes, problem: undefined };
     } catch (problem) {
       options.signal.throwIfAborted();
-      if (!isItsOwnProblem(problem) && !isSkipped(problem)) throw problem;
+      if (!isItsOwnProblem(problem) && !isOther(problem)) throw problem;
       yield { id: name.id, bytes, problem };
     }
   }
 }
 
-/** Damaged on the one side, or another under the same name on the other. */
-function isSkipped(error: unknown): error is HoldfastError {
-  return (
-    error instanceof HoldfastError &&
-    (error.code === "backup-damaged" || error.code === "object-exists")
-  );
+/** Whether the target has another one under the same name. */
+function isOther(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.code === "object-exists";
 }
 
 /** @param options.progress gets how many bytes more were copied */

@@ -9,13 +9,14 @@ import type { Waiting } from "../store/store.ts";
 import {
   listBackups,
   loadBackups,
+  lostObject,
   type Listing,
   type Loaded,
   type LoadedBackup,
 } from "./catalog.ts";
 import { concurrently } from "./concurrently.ts";
 import { lastProven, listEvidence, type Depth, type ListedEvidence } from "./evidence.ts";
-import { manifestKey, backupsPrefix } from "./layout.ts";
+import { manifestKey } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 import { listPins } from "./pins.ts";
 import type { Repository } from "./repository.ts";
@@ -68,18 +69,10 @@ export async function readStandings(
 }
 
 /** A backup without its snapshot is no recovery point. */
-function withMissing(loaded: Loaded, { objects, cluster }: Listing): Loaded {
+function withMissing(loaded: Loaded, listing: Listing): Loaded {
   const { backup, problem } = loaded;
   if (backup === undefined || problem !== undefined) return loaded;
-  const lost = backup.manifest.objects.find(
-    ({ key, size }) => key.startsWith(backupsPrefix(cluster)) && objects.get(key)?.size !== size,
-  );
-  if (lost === undefined) return loaded;
-  const state = objects.has(lost.key) ? "has another size" : "is not there";
-  return {
-    ...loaded,
-    problem: new HoldfastError("backup-damaged", `its ${lost.role} "${lost.key}" ${state}`),
-  };
+  return { ...loaded, problem: lostObject(listing, backup.manifest.objects) };
 }
 
 function recoverable(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { rm, truncate } from "node:fs/promises";
 import { test } from "node:test";
 import { recordingLog } from "../../test/support/faulty-store.ts";
 import {
@@ -13,6 +13,7 @@ import {
   scratchRepository,
   trusting,
   waiting,
+  withRefused,
   type ScratchRepository,
 } from "../../test/support/repository.ts";
 import type { HoldfastError } from "../errors.ts";
@@ -68,6 +69,40 @@ test("a copy that is good stands in for one that is not, loudly; another backup 
       error.message.startsWith(`${newest.name.id} is not used`) &&
       error.hint!.endsWith(`the one before it is ${old.name.id}`),
   );
+});
+
+test("a copy whose snapshot is lost or cut short is passed over as well", async () => {
+  for (const harm of [(path: string) => rm(path), (path: string) => truncate(path, 3)]) {
+    await using one = await scratchRepository();
+    await using two = await scratchRepository();
+    const old = await addBackup(one, { revision: 7n });
+    const newest = await addBackup(one, { revision: 9n });
+    await copyInto(two, newest);
+    await harm(one.file(newest.manifest.objects[0]!.key));
+    const found = await findBackupToOpen([one, two], CLUSTER, "latest", options);
+    assert.equal(found.repository, two);
+    await assert.rejects(
+      findBackupToOpen([one], CLUSTER, "latest", options),
+      (error: HoldfastError) =>
+        error.code === "backup-damaged" &&
+        error.message.startsWith(`${newest.name.id} is not used: its snapshot`) &&
+        error.hint!.endsWith(`the one before it is ${old.name.id}`),
+    );
+  }
+});
+
+test("a store that does not give the manifest away is passed over for the next one", async () => {
+  await using one = await scratchRepository();
+  await using two = await scratchRepository();
+  const newest = await addBackup(one, { revision: 9n });
+  await copyInto(two, newest);
+  const refusing = withRefused(one, manifestKey(newest.name));
+  const found = await findBackupToOpen([refusing, two], CLUSTER, "latest", options);
+  assert.equal(found.repository, two);
+  await assert.rejects(findBackupToOpen([refusing], CLUSTER, "latest", options), {
+    code: "store-refused",
+    message: "no",
+  });
 });
 
 test("what clients may have seen: the highest of every lineage that counts, and the highest rate", async () => {

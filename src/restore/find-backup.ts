@@ -6,11 +6,13 @@ import {
   isItsOwnProblem,
   listBackups,
   loadBackup,
+  lostObject,
   type ListedBackup,
   type Listing,
   type LoadedBackup,
 } from "../repository/catalog.ts";
 import { requireBackups } from "../repository/clusters.ts";
+import { objectOf } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
 import { findBackup } from "../repository/target.ts";
 import { requireSigned, type Trust } from "../repository/trust.ts";
@@ -39,9 +41,9 @@ interface Candidate {
 }
 
 /**
- * The backup that a target means, with its signature checked: of several repositories the newest that fits, from the first
- * repository where it is good. What is wrong with it everywhere is thrown, and the one before it named: nothing else is
- * taken in its place.
+ * The backup that a target means, with its signature checked and its snapshot there: of several repositories the newest
+ * that fits, from the first repository where it is good. What is wrong with it everywhere is thrown, and the one before
+ * it named: nothing else is taken in its place.
  */
 export async function findBackupToOpen(
   repositories: readonly Repository[],
@@ -56,7 +58,8 @@ export async function findBackupToOpen(
     try {
       return await openCandidate(candidate, options);
     } catch (error) {
-      if (!isItsOwnProblem(error)) throw error;
+      options.signal.throwIfAborted();
+      if (!(error instanceof HoldfastError)) throw error;
       failure ??= error;
       options.log.warn(`in ${candidate.repository.store.url}: ${error.message}`);
     }
@@ -95,10 +98,13 @@ async function openCandidate(
 ): Promise<FoundBackup> {
   const backup = await loadBackup(repository, name, { signal });
   const signer = trust && requireSigned(backup, trust);
+  const lost = lostObject(listing, [objectOf(backup.manifest, "snapshot")]);
+  if (lost !== undefined) throw lost;
   return { repository, listing, backup, signer };
 }
 
 function refused({ name, listing }: Candidate, problem: HoldfastError): HoldfastError {
+  if (!isItsOwnProblem(problem)) return problem;
   const before = listing.backups[listing.backups.indexOf(name) + 1];
   const instead = before === undefined ? "" : `; the one before it is ${before.id}`;
   return new HoldfastError(problem.code, `${name.id} is not used: ${problem.message}`, {

@@ -39,6 +39,7 @@ import { signWith, trustIn, type Sign, type Trust } from "../../src/repository/t
 import { generateSigningKey, readSigningKey } from "../../src/seal/signing-key.ts";
 import { NO_RECIPIENTS, type Recipients } from "../../src/seal/recipients.ts";
 import { seal as sealBytes } from "../../src/seal/seal.ts";
+import { StoreFailure } from "../../src/store/failure.ts";
 import { openStore } from "../../src/store/open.ts";
 import { reportOf } from "./inspected.ts";
 import { scratch } from "./scratch.ts";
@@ -190,6 +191,16 @@ export async function putBytes(
     yield typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
   }
   await store.put(key, body(), waiting);
+}
+
+/** The same repository, whose store refuses to give one object away. */
+export function withRefused(repository: Repository, refused: string): Repository {
+  const { store } = repository;
+  const get: typeof store.get = async function* (key, options) {
+    if (key === refused) throw new StoreFailure("store-refused", "no");
+    yield* store.get(key, options);
+  };
+  return { ...repository, store: { ...store, get } };
 }
 
 export async function listed(repository: Repository, id: string): Promise<ListedBackup> {
