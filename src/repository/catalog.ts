@@ -1,6 +1,7 @@
 /** The backups of a cluster, as the store has them now. Names alone are fast; what they promise is in the manifests. */
 import { HoldfastError } from "../errors.ts";
 import { compareNewestFirst } from "../policy/retention.ts";
+import { StoreFailure } from "../store/failure.ts";
 import type { ObjectInfo, Waiting } from "../store/store.ts";
 import type { ObjectCache } from "./cache.ts";
 import { concurrently } from "./concurrently.ts";
@@ -141,6 +142,8 @@ export interface Loaded {
 export interface LoadAllOptions extends LoadOptions {
   /** Without it signatures are not looked at. */
   readonly trust?: Trust | undefined;
+  /** Whether an error is a problem of one backup alone, and the others are read; by default its own problems are. */
+  readonly isProblem?: (error: unknown) => error is HoldfastError;
 }
 
 /** How many objects are asked for at the same time. */
@@ -160,6 +163,7 @@ async function load(
   name: ListedBackup,
   options: LoadAllOptions,
 ): Promise<Loaded> {
+  const { isProblem = isItsOwnProblem } = options;
   let backup: LoadedBackup | undefined;
   try {
     backup = await loadBackup(repository, name, options);
@@ -167,7 +171,7 @@ async function load(
     return { name, backup, signer, problem: undefined };
   } catch (problem) {
     options.signal.throwIfAborted();
-    if (!isItsOwnProblem(problem)) throw problem;
+    if (!isProblem(problem)) throw problem;
     return { name, backup, signer: undefined, problem };
   }
 }
@@ -185,6 +189,14 @@ const OWN_PROBLEMS: ReadonlySet<string> = new Set([
 /** Whether something is wrong with one backup, and not with the store as a whole. */
 export function isItsOwnProblem(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && OWN_PROBLEMS.has(error.code);
+}
+
+/**
+ * Whether others may be read although this one cannot: all but a store that does not answer. An object may be archived,
+ * under rights or a key of its own, or on a bad sector.
+ */
+export function isItsAlone(error: unknown): error is HoldfastError {
+  return isItsOwnProblem(error) || (error instanceof StoreFailure && !error.isTransient);
 }
 
 /** The newest backup that counts, and what was found on the way to it. */

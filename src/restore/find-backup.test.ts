@@ -125,4 +125,10 @@ test("what clients may have seen: the highest of every lineage that counts, and 
     timeMs: EPOCH + 6 * HOUR + 1000,
     ratePerSecond: 1,
   });
+  const highest = listing.backups.find(({ revision }) => revision === 9000n)!;
+  const log = recordingLog();
+  const refusing = withRefused(repository, highest.manifest.key);
+  const without = await seenRevisions(refusing, listing, { ...options, log });
+  assert.equal(without?.highest, 7600n);
+  assert.match(log.lines.join(), new RegExp(`warn ${highest.id} is left out of .*: no`));
 });

@@ -33,7 +33,7 @@ export interface PrepareRequest {
 export async function prepareRestore(
   { repository, backup: { manifest }, signer, listing }: FoundBackup,
   request: PrepareRequest,
-  options: Pick<FindOptions, "trust" | "signal">,
+  options: Pick<FindOptions, "trust" | "signal" | "log">,
 ): Promise<RestorePlan> {
   const membership = chooseMembership(manifest, request.membership);
   const time = now().getTime();

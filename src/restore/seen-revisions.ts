@@ -1,5 +1,12 @@
 /** What a repository tells of the revisions that clients may have seen. */
-import { loadBackups, type ListedBackup, type Listing } from "../repository/catalog.ts";
+import type { Log } from "../io/log.ts";
+import {
+  isItsAlone,
+  isItsOwnProblem,
+  loadBackups,
+  type ListedBackup,
+  type Listing,
+} from "../repository/catalog.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { Trust } from "../repository/trust.ts";
 import type { Waiting } from "../store/store.ts";
@@ -17,9 +24,13 @@ const LEAST_INTERVAL_MS = 10_000;
 export interface SeenOptions extends Waiting {
   /** Only what it vouches for counts; without it everything whose manifest can be read. */
   readonly trust: Trust | undefined;
+  readonly log: Log;
 }
 
-/** undefined where nothing counts. Reads a few manifests of each lineage. */
+/**
+ * undefined where nothing counts. Reads a few manifests of each lineage; one that the store does not give away keeps no
+ * other backup from being restored, and is told of.
+ */
 export async function seenRevisions(
   repository: Repository,
   { backups }: Listing,
@@ -46,12 +57,16 @@ async function counted(
   repository: Repository,
   lineage: readonly ListedBackup[],
   wanted: number,
-  options: SeenOptions,
+  { log, ...options }: SeenOptions,
 ): Promise<ListedBackup[]> {
   const found: ListedBackup[] = [];
   const names = lineage.slice(0, wanted + PATIENCE);
-  for await (const { name, problem } of loadBackups(repository, names, options)) {
-    if (problem === undefined) found.push(name);
+  const loading = loadBackups(repository, names, { ...options, isProblem: isItsAlone });
+  for await (const { name, problem } of loading) {
+    const why = problem?.message;
+    if (why === undefined) found.push(name);
+    else if (!isItsOwnProblem(problem))
+      log.warn(`${name.id} is left out of what clients can have seen: ${why}`);
     if (found.length === wanted) break;
   }
   return found;

@@ -175,8 +175,8 @@ async function restore(
   const identities = flags.dryRun ? undefined : await readIdentities(command, context);
   await using found = await openBackup(target, command, context);
   const { prepareRestore, runRestore } = await import("../../restore/from-repository.ts");
-  const { stdout, signal } = context;
-  const plan = await prepareRestore(found, requestOf(flags), { trust: found.trust, signal });
+  const { stdout, signal, log } = context;
+  const plan = await prepareRestore(found, requestOf(flags), { trust: found.trust, signal, log });
   for (const warning of plan.places.flatMap(({ place }) => leftoverWarnings(place)))
     context.log.warn(warning);
   if (flags.dryRun)
