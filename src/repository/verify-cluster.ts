@@ -2,6 +2,7 @@
 import type { Waiting } from "../store/store.ts";
 import {
   gapsOf,
+  isItsAlone,
   listBackups,
   loadBackups,
   type Gap,
@@ -50,7 +51,8 @@ export async function verifyCluster(
   const asked = new Set(targets.map((target) => findBackup(listing, target)));
   const names = targets.length === 0 ? listing.backups : [...asked];
   const loaded: Loaded[] = [];
-  for await (const one of loadBackups(repository, names, { trust, signal })) loaded.push(one);
+  const loading = loadBackups(repository, names, { trust, signal, isProblem: isItsAlone });
+  for await (const one of loading) loaded.push(one);
   const gaps = targets.length === 0 ? gapsOf(loaded.flatMap(counted)) : [];
   const deep = await deepOnes(repository, names, options);
   const progress = tally(names, deep, options);

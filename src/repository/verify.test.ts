@@ -7,6 +7,7 @@ import { HoldfastError } from "../errors.ts";
 import { generateIdentity } from "../seal/identity.ts";
 import { parseIdentities, type Identities } from "../seal/identities.ts";
 import { parseRecipients, type Recipients } from "../seal/recipients.ts";
+import { StoreFailure } from "../store/failure.ts";
 import { kubernetesSnapshot } from "../../test/support/small-snapshot.ts";
 import {
   addBackup,
@@ -394,7 +395,8 @@ test("a store that does not answer is no damage", async () => {
     store: {
       ...repository.store,
       get: (key, options) => {
-        if (key === at(made)) throw new HoldfastError("store-unreachable", "gone");
+        if (key === at(made))
+          throw new StoreFailure("store-unreachable", "gone", { transient: true });
         return repository.store.get(key, options);
       },
     },

@@ -9,7 +9,7 @@ import { monotonicMs, now } from "../io/clock.ts";
 import { iterableSource } from "../io/source.ts";
 import type { Identities } from "../seal/identities.ts";
 import type { Waiting } from "../store/store.ts";
-import { isItsOwnProblem, type Loaded, type LoadedBackup } from "./catalog.ts";
+import { isItsAlone, type Loaded, type LoadedBackup } from "./catalog.ts";
 import { readContents } from "./contents.ts";
 import { recordEvidence, type Depth } from "./evidence.ts";
 import type { Manifest, ManifestObject } from "./manifest.ts";
@@ -149,7 +149,7 @@ async function caught({ signal }: Waiting, check: () => Promise<void>): Promise<
 
 function isFault(error: unknown): error is HoldfastError {
   return (
-    isItsOwnProblem(error) ||
+    isItsAlone(error) ||
     (error instanceof HoldfastError &&
       (IS_DAMAGE.has(error.code) || error.code === "no-identity-matches"))
   );

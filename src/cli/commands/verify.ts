@@ -84,6 +84,7 @@ const FAILURES = [
   "signature-invalid",
   "signer-unknown",
   "store-not-there",
+  "store-refused",
   "store-unreachable",
 ] as const;
 
