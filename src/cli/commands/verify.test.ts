@@ -137,3 +137,14 @@ test("verify takes a part of all, and an ID behind --read-stored for an ID", asy
   const both = await verify(repository, keys, "--read-data", "--list-only");
   assert.equal(both.status, 128);
 });
+
+test("what a hostile manifest says about itself does not reach the terminal as it is", async () => {
+  await using repository = await scratchRepository();
+  await using keys = await keyFiles(ALICE);
+  const made = await addRealBackup(repository, { recipients: keys.recipients });
+  await writeFile(repository.file(manifestKey(made.name)), "\u001b[2J{}");
+  const { status, stdout } = await verify(repository, keys);
+  assert.equal(status, 52);
+  assert.match(stdout, /document-invalid: .*\\x1b\[2J/);
+  assert.ok(!stdout.includes("\u001b"), stdout);
+});

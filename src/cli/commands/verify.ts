@@ -3,6 +3,7 @@ import { HoldfastError } from "../../errors.ts";
 import type { Depth } from "../../repository/evidence.ts";
 import type { Subset } from "../../repository/subset.ts";
 import type { Verdict } from "../../repository/verify.ts";
+import { printable } from "../../io/printable.ts";
 import type { Context } from "../context.ts";
 import { addHelpSections } from "../help.ts";
 import {
@@ -169,7 +170,7 @@ function resultText(verdicts: readonly Verdict[]): string {
   const bad = verdicts.filter(({ isProven }) => !isProven);
   const faults = bad.flatMap(({ id, faults: all }) => [
     `${id}:`,
-    ...all.map(({ code, message }) => `  ${code}: ${message}`),
+    ...all.map(({ code, message }) => printable(`  ${code}: ${message}`)),
   ]);
   return [
     ...alignColumns(rows, [3]),
