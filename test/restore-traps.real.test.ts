@@ -52,8 +52,21 @@ for (const line of ETCD_LINES) {
     using client = await connect(cluster.endpoints[0]!);
     assert.equal((await client.status()).revision, bumped);
     await assert.rejects(client.get("x", hash.revision), /required revision has been compacted/);
-    const watch = await cluster.ctl("watch", "", "--prefix", `--rev=${hash.revision}`);
-    assert.match(watch.stderr, /required revision has been compacted/);
+    // what clients remember: the first revision, the last compacted one, the head, what came after it, up to the bump
+    const { compactRevision } = hash;
+    for (const remembered of [
+      1n,
+      compactRevision,
+      compactRevision + 1n,
+      hash.revision - 1n,
+      hash.revision,
+      hash.revision + 1n,
+      hash.revision + 999_999n,
+      bumped - 1n,
+    ]) {
+      const watch = await cluster.ctl("watch", "", "--prefix", `--rev=${remembered}`);
+      assert.match(watch.stderr, /required revision has been compacted/, `${remembered}`);
+    }
     assert.equal(await client.put("next", "one"), bumped + 1n);
     const served = await client.hashKV();
     assert.equal(served.hash, crc32c(firstRow("next", "one", bumped + 1n), predicted.hash));
