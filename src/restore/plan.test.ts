@@ -105,6 +105,19 @@ test("what comes back, or does not, is named", () => {
   assert.deepEqual(notes, ["signature", "learner", "leases", "auth", "version"]);
 });
 
+test("a member that etcd found corrupt is named, the more so where the snapshot is its own", () => {
+  const alarm = (memberId: string) => {
+    return { alarms: [{ memberId, alarm: "CORRUPT" }] };
+  };
+  assert.match(note(plan({}, {}, alarm("dead")))!.why, /^etcd found that a member holds other/);
+  const own = plan({}, {}, alarm(manifest.source!.memberId));
+  assert.match(note(own)!.why, /the very member that this is the snapshot of/);
+  assert.equal(note(plan({}, {}, { alarms: [{ memberId: "dead", alarm: "NOSPACE" }] })), undefined);
+  function note({ notes }: RestorePlan) {
+    return notes.find(({ what }) => what === "corruption");
+  }
+});
+
 test("what is there is kept aside, and whether it is in use may have to be said by a person", () => {
   const aside = [{ from: "/var/lib/etcd", to: "/var/lib/etcd.before-now" }];
   const owner = { uid: 998, gid: 997, mode: 0o700 };

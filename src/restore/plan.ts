@@ -235,6 +235,7 @@ function notesOf({ manifest, membership, flags, signer }: PlanRequest): PlanRow[
     rows.push(step("signature", "NOT LOOKED AT: anybody who can write there may have made this"));
   for (const name of membership.learners)
     rows.push(step("learner", `${name} is not restored: add it again when the cluster runs`));
+  rows.push(...corruptionNotes(manifest));
   if (contents.leases > 0)
     rows.push(step("leases", `${contents.leases} begin again with their whole time to live`));
   if (contents.authEnabled)
@@ -247,6 +248,20 @@ function notesOf({ manifest, membership, flags, signer }: PlanRequest): PlanRow[
     rows.push(step("import", "the snapshot had no SHA-256 of its own when it was imported"));
   if (etcd.storage !== "") rows.push(step("version", versionNote(etcd.storage, flags.target)));
   return rows;
+}
+
+/** Whoever is under that alarm holds other data than the rest, and only an older backup tells who is right. */
+function corruptionNotes({ contents, source }: Manifest): PlanRow[] {
+  const corrupt = contents.alarms.filter(({ alarm }) => alarm === "CORRUPT");
+  if (corrupt.length === 0) return [];
+  const isSource = corrupt.some(({ memberId }) => memberId === source?.memberId);
+  const whose = isSource ? "the very member that this is the snapshot of" : "a member";
+  return [
+    step(
+      "corruption",
+      `etcd found that ${whose} holds other data than the rest: compare with a backup of before`,
+    ),
+  ];
 }
 
 function versionNote(storage: string, target: TargetVersion | undefined): string {
