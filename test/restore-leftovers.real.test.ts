@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect } from "./support/client.ts";
-import { bootCluster, startCluster, type Cluster } from "./support/etcd.ts";
+import { bootCluster, ETCD_LINES, startCluster, type Cluster } from "./support/etcd.ts";
 import { station, type Station } from "./support/station.ts";
 
 const QUOTA = 4 << 20;
@@ -32,14 +32,14 @@ async function bootRestored(
   lost: Cluster,
   name: string,
   ...flags: string[]
-): Promise<{ cluster: Cluster; bytes: number }> {
+): Promise<{ cluster: Cluster; bytes: number; told: string }> {
   const dataDir = from.file(name);
   const argv = ["restore", ...from.reading, `--data-dir=${dataDir}`, ...flags];
   const { status, stderr } = await from.run(argv);
   assert.equal(status, 0, stderr);
   const { size } = await stat(join(dataDir, "member", "snap", "db"));
   const members = [{ ...lost.members[0]!, dataDir }];
-  return { cluster: await bootCluster({ line: "3.6", members }), bytes: size };
+  return { cluster: await bootCluster({ line: lost.line, members }), bytes: size, told: stderr };
 }
 
 test("a cluster out of space comes back with room, and takes writes", async () => {
@@ -83,3 +83,40 @@ test("a cluster out of space comes back with room, and takes writes", async () =
   assert.equal(`${Buffer.from((await client.get("kept"))!)}`, "here");
   assert.ok(restored.bytes < QUOTA / 8, `${restored.bytes}`);
 });
+
+for (const line of ETCD_LINES) {
+  test(`a cluster of ${line} under the alarm CORRUPT comes back without it, or with it to be disarmed`, async () => {
+    await using here = await station();
+    await using lost = await startCluster({ line });
+    {
+      using client = await connect(lost.endpoints[0]!);
+      await client.put("kept", "here");
+      await client.raise("CORRUPT");
+      await assert.rejects(client.put("a", "b"), /corrupt cluster/);
+    }
+    const { contents } = await here.backup(lost);
+    assert.deepEqual(
+      contents.alarms.map(({ alarm }) => alarm),
+      ["CORRUPT"],
+    );
+    await lost.members[0]!.stop("SIGKILL");
+    {
+      const kept = await bootRestored(here, lost, "kept", "--keep-alarms");
+      await using cluster = kept.cluster;
+      assert.match(kept.told, /corruption +etcd found that the very member/);
+      assert.match(kept.told, /Warning: alarm CORRUPT .* comes back with a restore/);
+      using client = await connect(cluster.endpoints[0]!);
+      await assert.rejects(client.put("a", "b"), /corrupt cluster/);
+      assert.equal((await cluster.ctl("alarm", "disarm")).status, 0);
+      await client.put("a", "b");
+    }
+    const restored = await bootRestored(here, lost, "new");
+    await using cluster = restored.cluster;
+    assert.match(restored.told, /clear alarms +CORRUPT of/);
+    assert.doesNotMatch(restored.told, /comes back with a restore/);
+    using client = await connect(cluster.endpoints[0]!);
+    await client.put("a", "b");
+    assert.equal(`${Buffer.from((await client.get("kept"))!)}`, "here");
+    assert.equal((await cluster.ctl("alarm", "list")).stdout, "");
+  });
+}

@@ -178,12 +178,12 @@ async function restore(
   const { stdout, signal, log } = context;
   const plan = await prepareRestore(found, requestOf(flags), { trust: found.trust, signal, log });
   for (const warning of plan.places.flatMap(({ place }) => leftoverWarnings(place)))
-    context.log.warn(warning);
+    log.warn(warning);
   if (flags.dryRun)
     return void stdout.write(
       await formatOutput(flags.output, planDocument(plan), () => planText(plan)),
     );
-  for (const line of planText(plan).split("\n")) context.log.info(line);
+  for (const line of planText(plan).split("\n")) log.info(line);
   await consent(plan, flags, context);
   using bar = context.progress("restoring", found.backup.manifest.snapshot.size);
   const restored = await runRestore(found, plan, {
@@ -198,9 +198,14 @@ async function restore(
   stdout.write(
     await formatOutput(flags.output, restoredDocument(result), () => restoredText(result)),
   );
-  for (const { severity, code, message } of restored.report.findings)
-    context.log.warn(severity === "error" ? `restored in spite of ${code}: ${message}` : message);
+  for (const { severity, code, message } of restored.report.findings) {
+    if (plan.drop.some((leftover) => TOLD_BY[leftover] === code)) continue;
+    log.warn(severity === "error" ? `restored in spite of ${code}: ${message}` : message);
+  }
 }
+
+/** Findings about what a snapshot brings back, unless the plan says that it is taken out. */
+const TOLD_BY = { alarms: "alarm-raised", downgrade: "downgrade-enabled" } as const;
 
 /** What the other members have to be restored with too, or their databases differ. */
 function sameFlags(flags: Flags): string[] {
