@@ -144,6 +144,9 @@ test("with TLS and a password, which is back after the restore", async () => {
   const restored = await restore(here, `--data-dir=${here.file("etcd")}`);
   await using cluster = await bootInPlaceOf(lost, restored);
   assert.equal((await cluster.ctl("get", "/", "--prefix", "--limit=1")).status, 0);
+  const again = await here.run(["restore", ...here.reading, `--data-dir=${here.file("again")}`]);
+  const ask = /^ {2}holdfast hashkv --endpoints=https:\S+ --cacert=… --cert=… --key=… --user=…$/m;
+  assert.match(again.stdout, ask);
 });
 
 for (const line of ["3.4", "3.5", "3.7"] satisfies EtcdLine[]) {

@@ -43,6 +43,16 @@ test("flags that change what is in the database are in the command for the other
   const [, command] = /on the host of m2: (.*)/.exec(stdout) ?? [];
   for (const flag of same) assert.ok(command?.split(" ").includes(flag), stdout);
   assert.ok(stdout.includes(`--data-dir='${here.file("of m1")}'`), stdout);
+  assert.match(command!, / --data-dir=… --identity=… --allowed-signers=…$/);
+});
+
+test("what was restored unsigned is so by the command for the other members too", async () => {
+  await using here = await filledStation();
+  const keys = here.reading.filter((flag) => !flag.startsWith("--allowed-signers"));
+  const dataDir = `--data-dir=${here.file("m1")}`;
+  const argv = ["restore", ...keys, MEMBERS, "--name=m1", dataDir, "--skip-signature-check"];
+  const { stdout } = await here.run(argv);
+  assert.match(stdout, /on the host of m2: .* --data-dir=… --identity=… --skip-signature-check\n/);
 });
 
 test("what is to be typed after a snapshot restore is fit for a shell", async () => {

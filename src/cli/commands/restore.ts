@@ -34,6 +34,9 @@ interface Flags {
   readonly keepFreePages: boolean;
   readonly quotaBackendBytes: number;
   readonly acceptFinding: readonly string[];
+  readonly identity?: readonly string[];
+  readonly allowedSigners?: string;
+  readonly skipSignatureCheck: boolean;
   readonly dryRun: boolean;
   readonly yes: boolean;
   readonly output: OutputFormat;
@@ -194,7 +197,7 @@ async function restore(
     progress: (bytes) => bar.update(bytes),
   });
   bar[Symbol.dispose]();
-  const result = { found, plan, restored, sameFlags: sameFlags(flags) };
+  const result = { found, plan, restored, sameFlags: sameFlags(flags), keyFlags: keyFlags(flags) };
   stdout.write(
     await formatOutput(flags.output, restoredDocument(result), () => restoredText(result)),
   );
@@ -206,6 +209,15 @@ async function restore(
 
 /** Findings about what a snapshot brings back, unless the plan says that it is taken out. */
 const TOLD_BY = { alarms: "alarm-raised", downgrade: "downgrade-enabled" } as const;
+
+/** The files lie elsewhere there; what was not a flag here is a variable there too. */
+function keyFlags({ identity, allowedSigners, skipSignatureCheck }: Flags): string[] {
+  return [
+    ...(identity === undefined ? [] : ["--identity=…"]),
+    ...(allowedSigners === undefined ? [] : ["--allowed-signers=…"]),
+    ...(skipSignatureCheck ? ["--skip-signature-check"] : []),
+  ];
+}
 
 /** What the other members have to be restored with too, or their databases differ. */
 function sameFlags(flags: Flags): string[] {

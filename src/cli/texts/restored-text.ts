@@ -1,6 +1,7 @@
 /** What was restored, what was proven of it, and what to type next. */
 import { idText } from "../../format/cluster/member.ts";
 import { shellWord } from "../../format/shell-word.ts";
+import { printable } from "../../io/printable.ts";
 import { objectOf, type Manifest } from "../../repository/manifest.ts";
 import type { HashKV } from "../../inspect/report.ts";
 import type { FoundBackup } from "../../restore/find-backup.ts";
@@ -16,6 +17,8 @@ export interface Result {
   readonly restored: Restored;
   /** Flags about the contents of the database, which must be the same for every member. */
   readonly sameFlags: readonly string[];
+  /** What opens and trusts, as it is said on another host. */
+  readonly keyFlags: readonly string[];
 }
 
 /** Without a last newline. */
@@ -30,7 +33,9 @@ export function restoredText(result: Result): string {
     ...proofs(result).map((line) => `  ${line}`),
     "Next:",
     ...nextSteps(result).map((line) => `  ${line}`),
-  ].join("\n");
+  ]
+    .map(printable)
+    .join("\n");
 }
 
 function proofs({ found: { backup, signer }, restored, plan }: Result): string[] {
@@ -60,18 +65,19 @@ function nextSteps(result: Result): string[] {
     ...(restored.isOwned ? [] : plan.places.map(({ place }) => chown(place))),
     `start ${plan.elsewhere.length + plan.places.length > 1 ? "all members together" : "etcd"}, this one with ${startFlags(plan)}`,
     `before anything is written, every member must then answer HashKV ${predicted.hash} at revision ${predicted.revision}:`,
-    `holdfast hashkv --endpoints=${clientURLs(result.found.backup.manifest)}`,
+    `holdfast hashkv ${connectionFlags(result.found.backup.manifest).join(" ")}`,
   ];
 }
 
 /** The same backup, token and revision: what a second machine must not choose anew. */
-function commandFor(name: string, { found, plan, sameFlags }: Result): string {
+function commandFor(name: string, { found, plan, sameFlags, keyFlags }: Result): string {
   const { repository, backup } = found;
   const revision = plan.bump.by === 0n ? "--exact-revision" : `--bump-revision=${plan.bump.by}`;
   return [
     `holdfast restore ${backup.manifest.id} --repo=${shellWord(repository.store.url)}`,
     `--cluster=${plan.cluster} --member=${shellWord(name)} --initial-cluster=${shellWord(plan.initialCluster)}`,
-    `--initial-cluster-token=${shellWord(plan.token)} ${[revision, ...sameFlags].join(" ")} --data-dir=…`,
+    `--initial-cluster-token=${shellWord(plan.token)} ${[revision, ...sameFlags].join(" ")}`,
+    ["--data-dir=…", ...keyFlags].join(" "),
   ].join(" ");
 }
 
@@ -85,9 +91,15 @@ function startFlags({ places }: RestorePlan): string {
     .join(" and ");
 }
 
-function clientURLs({ members }: Manifest): string {
+/** How to ask the members; what only a person knows is left open. */
+function connectionFlags({ members, contents }: Manifest): string[] {
   const urls = members.flatMap((member) => member.clientURLs.slice(0, 1));
-  return urls.length === 0 ? "…" : urls.join(",");
+  const isSecure = urls.some((url) => url.startsWith("https:"));
+  return [
+    `--endpoints=${urls.length === 0 ? "…" : shellWord(urls.join(","))}`,
+    ...(isSecure ? ["--cacert=… --cert=… --key=…"] : []),
+    ...(contents.authEnabled ? ["--user=…"] : []),
+  ];
 }
 
 /** The same for programs. */
