@@ -46,6 +46,8 @@ test("with a passphrase, which is asked for by its variable", async () => {
   assert.match(objects[0]!.key, /\.db\.zst\.age$/);
   assert.equal(await opens(here, [], env), true);
   assert.equal(await opens(here, [], { HOLDFAST_PASSPHRASE: "wrong" }), false);
+  const { stderr } = await here.run(["cat", "latest", ...trusting(here)]);
+  assert.match(stderr, /is sealed.*\nHint: set HOLDFAST_PASSPHRASE_FILE/);
 });
 
 test("not at all, and that is said aloud", async () => {

@@ -51,7 +51,9 @@ async function opened(
   if (sealing.kind === "none") return stored(told);
   if (identities === undefined)
     throw new HoldfastError("identity-unusable", `${id} is sealed, and there is no identity`, {
-      hint: "give --identity FILE, or HOLDFAST_IDENTITY",
+      hint: sealing.recipients.includes("passphrase")
+        ? "set HOLDFAST_PASSPHRASE_FILE, or HOLDFAST_PASSPHRASE"
+        : "give --identity FILE, or HOLDFAST_IDENTITY",
     });
   if (sealing.kind === "age") return open(stored(told), identities, { signal });
   for await (const _ of stored({ signal }));
