@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { HoldfastError } from "../errors.ts";
 import type { Log } from "../io/log.ts";
-import { createPatience } from "../io/patience.ts";
+import { createLastWait } from "../store/last-wait.ts";
 import { putToSeveral } from "../store/several.ts";
 import type { Store, Waiting } from "../store/store.ts";
 import { manifestKey, signatureKey } from "./layout.ts";
@@ -25,9 +25,6 @@ export interface Placement {
   /** Why the backup is not in it; undefined where it is. */
   readonly failure: unknown;
 }
-
-/** How long the tidying after a failure may take. */
-const TIDY_MS = 15_000;
 
 export class Deposit implements AsyncDisposable {
   readonly #repositories: readonly Repository[];
@@ -102,26 +99,21 @@ export class Deposit implements AsyncDisposable {
 
   /** Takes away what was not published. */
   async [Symbol.asyncDispose](): Promise<void> {
-    using patience = createPatience(TIDY_MS, undefined, () => new Error("tidied long enough"));
-    patience.start();
     const left = [...this.#keys].filter(
       ([one, keys]) => keys.length > 0 && !this.#published.has(one),
     );
-    await Promise.all(
-      left.map(([{ store }, keys]) => removeAll(store, keys, patience.signal, this.#options.log)),
-    );
+    await Promise.all(left.map(([{ store }, keys]) => removeAll(store, keys, this.#options.log)));
   }
 }
 
 /** The manifest's key is the first: while it stays, what it names has to stay as well. */
-async function removeAll(
-  store: Store,
-  keys: readonly string[],
-  signal: AbortSignal,
-  log: Log,
-): Promise<void> {
+async function removeAll(store: Store, keys: readonly string[], log: Log): Promise<void> {
   try {
-    for (const key of keys) await store.delete(key, { signal });
+    using patience = createLastWait();
+    for (const key of keys) {
+      patience.start();
+      await store.delete(key, patience);
+    }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     log.warn(`something unfinished may be left in ${store.url} until it is pruned: ${why}`);

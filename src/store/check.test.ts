@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { faultyStore } from "../../test/support/faulty-store.ts";
 import { keys, waiting } from "../../test/support/store-subject.ts";
 import { checkStore, type Check, type CheckOptions } from "./check.ts";
@@ -147,4 +148,20 @@ test("an interruption leaves nothing behind", async () => {
   const checked = checkStore(all.store, { ...options, signal: stop.signal, onStep });
   await assert.rejects(checked, /enough/);
   await nothingIsLeft(all.store);
+});
+
+test("an interruption ends soon, however silent the store has become", async (context) => {
+  await using all = await faultyStore();
+  all.inject({ on: "delete", times: Infinity });
+  const stop = new AbortController();
+  const onStep = ({ name }: { name: string }): void => {
+    if (name !== "upload") return;
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    stop.abort(new Error("enough"));
+  };
+  const checked = checkStore(all.store, { ...options, signal: stop.signal, onStep });
+  const ended = assert.rejects(checked, /enough/);
+  while (!all.calls.some((one) => one.startsWith("delete"))) await turn();
+  context.mock.timers.tick(3000);
+  await ended;
 });

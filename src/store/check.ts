@@ -1,8 +1,8 @@
 /** What `holdfast store check` does: everything that a repository will ask of a store, with objects of its own. */
 import { HoldfastError, type ErrorCode } from "../errors.ts";
-import { createPatience } from "../io/patience.ts";
 import { randomName } from "../io/random.ts";
 import { Caution, TRIALS, type Bench, type Measures, type Trial } from "./check-trials.ts";
+import { createLastWait } from "./last-wait.ts";
 import type { Store } from "./store.ts";
 
 export type Outcome = "ok" | "failed" | "warning" | "skipped";
@@ -98,11 +98,10 @@ function failedStep(name: string, error: unknown): CheckStep {
   };
 }
 
-/** How long to try to leave nothing behind after a failure or an interruption. */
-const TIDY_MS = 10_000;
-
 async function tidy({ store, written }: Bench): Promise<void> {
-  using patience = createPatience(TIDY_MS, undefined, () => new Error("too late"));
-  patience.start();
-  for (const key of written) await store.delete(key, patience).catch(() => {});
+  using patience = createLastWait();
+  for (const key of written) {
+    patience.start();
+    await store.delete(key, patience).catch(() => {});
+  }
 }

@@ -1,16 +1,14 @@
 /** Objects into a container: small ones in one request, others in blocks that are sent again one by one. */
 import { RestError, type BlockBlobClient } from "@azure/storage-blob";
 import { createHash } from "node:crypto";
-import { createPatience } from "../../io/patience.ts";
 import type { Container } from "./container.ts";
 import type { Doing } from "./failure.ts";
 import { sendParts, type Part } from "../body-parts.ts";
 import { beginPut, type Put as CloudPut } from "../cloud-put.ts";
 import { StoreFailure } from "../failure.ts";
+import { createLastWait } from "../last-wait.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
 
-/** How long is cleaned up after a put that failed. What remains then is swept later. */
-const LAST_WAIT_MS = 10_000;
 /** Metadata by which a put knows its own object again when the answer was lost. */
 const TOKEN = "holdfastput";
 /** The type of an empty object that is on its way out: blocks can only be thrown away by putting something. */
@@ -120,8 +118,7 @@ async function metadataOf(put: Put): Promise<Readonly<Record<string, string>> | 
 }
 
 async function discardInTime(put: Put): Promise<void> {
-  using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
-  patience.start();
+  using patience = createLastWait();
   await discardBlocks(put.place, put.key, patience.signal).catch(() => {});
 }
 

@@ -2,17 +2,15 @@
 import { dirname, join } from "node:path";
 import { abortable } from "../../io/abortable.ts";
 import { createFile, type OutputFile } from "../../io/durable-file.ts";
-import { createPatience, unlessAborted } from "../../io/patience.ts";
+import { unlessAborted } from "../../io/patience.ts";
 import { publishFile } from "../../io/published-file.ts";
 import { randomName } from "../../io/random.ts";
 import { removeStoredFile, statStoredFile } from "../../io/stored-file.ts";
 import { StoreFailure } from "../failure.ts";
 import { call, syncNames, within, type Folder } from "./folder.ts";
 import { requireKey } from "../key.ts";
+import { createLastWait } from "../last-wait.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
-
-/** How long to wait at the end for what a file system that hangs was still doing. */
-const LAST_WAIT_MS = 5000;
 
 /** Store.put. The name is refused when it is taken, asked for or not: nothing is ever overwritten. */
 export async function putFile(
@@ -87,8 +85,7 @@ function vanished({ root }: Folder): StoreFailure {
 
 /** Nothing is left of a put that failed, unless the file system hangs: then `sweep` finds it later. */
 async function discard(opening: Promise<OutputFile>): Promise<void> {
-  using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("still hanging"));
-  patience.start();
+  using patience = createLastWait();
   const gone = opening.then(async (file) => {
     try {
       await file[Symbol.asyncDispose]();

@@ -1,15 +1,13 @@
 /** Objects into a bucket of Google Cloud Storage: small ones in one request, others in a resumable upload. */
 import { fastCrc32c } from "../../io/crc32c.ts";
-import { createPatience } from "../../io/patience.ts";
 import type { Part } from "../body-parts.ts";
 import { beginPut, type Put as CloudPut } from "../cloud-put.ts";
 import { StoreFailure } from "../failure.ts";
+import { createLastWait } from "../last-wait.ts";
 import type { Answer, Bucket } from "./bucket.ts";
 import type { Doing } from "./failure.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
 
-/** How long an upload that failed is cancelled. What remains then goes by itself after a week. */
-const LAST_WAIT_MS = 10_000;
 /** Metadata by which a put knows its own object again when the answer was lost. */
 const TOKEN = "holdfast-put";
 const CREATING = "storage.objects.create";
@@ -182,9 +180,9 @@ async function objectOf(put: Put): Promise<Answer["json"] | undefined> {
   }
 }
 
+/** As far as it goes: what is left goes by itself after a week. */
 async function cancel(put: Put, session: string): Promise<void> {
-  using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
-  patience.start();
+  using patience = createLastWait();
   const ask = { method: "DELETE", path: session, accepts: [404, 405, 410, 499] };
   await put.place.call(doing(put, "cancel"), patience.signal, ask).catch(() => {});
 }

@@ -9,17 +9,15 @@ import {
   type CompletedPart,
 } from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
-import { createPatience } from "../../io/patience.ts";
 import { MOST_PARTS, sendParts, type Part } from "../body-parts.ts";
 import { beginPut, type Put as CloudPut } from "../cloud-put.ts";
 import { StoreFailure } from "../failure.ts";
+import { createLastWait } from "../last-wait.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Doing } from "./failure.ts";
 import { lookAt } from "./look.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
 
-/** How long an upload that failed is cleaned up after. What remains then is swept later. */
-const LAST_WAIT_MS = 10_000;
 /** Metadata by which a put knows its own object again when the answer was lost. */
 const TOKEN = "holdfast-put";
 
@@ -161,8 +159,7 @@ async function headMetadata(put: Put): Promise<Readonly<Record<string, string>> 
 
 /** As far as it goes: what is left is swept later. */
 async function abort(put: Put, uploadId: string): Promise<void> {
-  using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("not in time"));
-  patience.start();
+  using patience = createLastWait();
   const { place: bucket } = put;
   const request = { ...target(put), UploadId: uploadId };
   const what = { ...doing(put, "abort"), permission: "s3:AbortMultipartUpload" };

@@ -1,8 +1,8 @@
 /** How an object becomes a file on a server: written out of sight, synced, and then given its name. */
-import { createPatience } from "../../io/patience.ts";
 import { randomName } from "../../io/random.ts";
 import { StoreFailure } from "../failure.ts";
 import { requireKey } from "../key.ts";
+import { createLastWait } from "../last-wait.ts";
 import {
   call,
   close,
@@ -22,8 +22,6 @@ import type { SftpSession } from "./session.ts";
 import { createUpload, type Upload } from "./upload.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
 
-/** How long to wait at the end for a server that does not answer any more. */
-const LAST_WAIT_MS = 5000;
 const NEVER = new AbortController().signal;
 
 /** Store.put. The name is refused when it is taken, asked for or not: nothing is ever overwritten. */
@@ -134,8 +132,7 @@ function taken(key: string): StoreFailure {
 
 /** Nothing is left of a put that failed, unless the server is away: then `sweep` finds it later. */
 async function discard(remote: Remote, path: string, upload: Upload): Promise<void> {
-  using patience = createPatience(LAST_WAIT_MS, undefined, () => new Error("no answer"));
-  patience.start();
+  using patience = createLastWait();
   const gone = persistently(remote, "tidy up", patience.signal, async (session) => {
     await upload.release();
     await unlink(session, path);
