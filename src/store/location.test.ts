@@ -57,7 +57,6 @@ for (const [url, scheme, { user, host = "", port, path = "", parameters = {} }] 
 }
 
 const BAD: readonly (readonly [url: string, message: RegExp, hint?: RegExp])[] = [
-  ["backups", /neither a URL nor an absolute path/, /absolute path/],
   ["./backups", /neither/],
   ["ftp://host/x", /"ftp:\/\/" is no kind of store/, /sftp:\/\//],
   ["s3:/bucket", /neither/],
@@ -86,6 +85,13 @@ const BAD: readonly (readonly [url: string, message: RegExp, hint?: RegExp])[] =
   ["s3://bucket?region=a&region=b", /"region" is given twice/],
   ["s3://bucket?pathStyle=yes", /"pathStyle" is "yes", wanted true or false/],
   ["s3://bucket?endpoint=minio:9000", /"endpoint" is .*wanted a URL/],
+  ["s3://bucket?endpoint=http://minio:99999", /"endpoint" is .*wanted a URL/],
+  ["s3://bucket?endpoint=http://minio?x=1", /"endpoint" is .*wanted a URL/],
+  ["gs://bucket?proxy=http://minio:port", /"proxy" is .*wanted a URL/],
+  ["s3://bucket?lockMode=governance&lockDays=999999999", /"lockDays" is .*from 1 to 99999/],
+  ["s3://bucket?lockMode=governance&lockDays=0", /"lockDays" is .*from 1 to 99999/],
+  ["azblob://account/container?storageClass=Archive", /"Archive", wanted Hot, Cool, Cold/],
+  [`s3://bucket/${"long/".repeat(77)}`, /384 bytes, wanted at most 383/, /1024/],
   ["s3://bucket?caFile=ca.pem", /"caFile" is "ca.pem", wanted an absolute path/],
   ["s3://bucket?sse=DES", /"sse" is "DES", wanted AES256/],
 ];

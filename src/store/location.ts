@@ -1,5 +1,6 @@
 /** A store's URL, taken apart. What does not fit is refused with what to write instead; secrets are refused unseen. */
 import { HoldfastError } from "../errors.ts";
+import { LONGEST_KEY } from "./key.ts";
 import { nearest } from "./nearest.ts";
 import { PARAMETERS, type Parameter } from "./parameters.ts";
 import { SCHEMES, type Scheme, type StoreLocation } from "./store.ts";
@@ -158,27 +159,38 @@ function unknownParameter(name: string, scheme: Scheme): HoldfastError {
   });
 }
 
-const FORMS: Readonly<Record<Exclude<Parameter["values"], readonly string[]>, RegExp>> = {
-  boolean: /^(true|false)$/,
-  url: /^https?:\/\/[^/?#]+/,
-  file: /^\/./,
-  count: /^[1-9][0-9]{0,8}$/,
-  text: /^\P{Cc}+$/u,
+type Form = Exclude<Parameter["values"], readonly string[]>;
+
+const FORMS: Readonly<Record<Form, (value: string) => boolean>> = {
+  boolean: (value) => /^(true|false)$/.test(value),
+  url: isServiceUrl,
+  file: (value) => value.length > 1 && value.startsWith("/"),
+  count: (value) => /^[1-9][0-9]{0,4}$/.test(value),
+  text: (value) => value !== "" && !CONTROL.test(value),
 };
-const WANTED: Readonly<Record<keyof typeof FORMS, string>> = {
+
+/** Whether it is the address of a service, to which paths can be added. */
+export function isServiceUrl(text: string): boolean {
+  return /^https?:\/\/[^/?#]+[^?#]*$/.test(text) && URL.canParse(text);
+}
+
+const WANTED: Readonly<Record<Form, string>> = {
   boolean: "true or false",
-  url: "a URL with http:// or https://",
+  url: "a URL like https://host:port",
   file: "an absolute path",
-  count: "a number from 1 on",
+  count: "a number from 1 to 99999",
   text: "something",
 };
 
 function requireValue({ name, values }: Parameter, value: string): void {
-  const fits = typeof values === "string" ? FORMS[values].test(value) : values.includes(value);
+  const fits = typeof values === "string" ? FORMS[values](value) : values.includes(value);
   if (fits) return;
   const wanted = typeof values === "string" ? WANTED[values] : values.join(", ");
   throw refusal(`"${name}" is ${JSON.stringify(value)}, wanted ${wanted}`);
 }
+
+/** Of the clouds' 1024 bytes for a name, what the longest key and a slash leave. */
+const LONGEST_PREFIX = 1024 - LONGEST_KEY - 1;
 
 /** What each kind of place is made of, and how it is written. */
 const SHAPES: Readonly<
@@ -209,6 +221,11 @@ function refuseMisplaced({ scheme, host, user, port, path }: StoreLocation): voi
     throw refusal(`the URL has no ${shape.path}`, { hint });
   if (shape.server === undefined && (user !== undefined || port !== undefined))
     throw refusal(`a ${scheme}:// URL has no user and no port`, { hint });
+  const bytes = Buffer.byteLength(path);
+  if (shape.server === undefined && shape.host !== undefined && bytes > LONGEST_PREFIX)
+    throw refusal(`its path has ${bytes} bytes, wanted at most ${LONGEST_PREFIX}`, {
+      hint: "names of objects are put behind it, and clouds take 1024 bytes in all",
+    });
 }
 
 function refusal(message: string, options: { hint?: string } = {}): HoldfastError {

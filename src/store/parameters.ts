@@ -70,7 +70,13 @@ export const PARAMETERS: Readonly<Record<Scheme, readonly Parameter[]>> = {
     { name: "lockDays", meaning: "days for which new objects are locked", values: "count" },
   ],
   gs: [ENDPOINT, CA_FILE, PROXY, STORAGE_CLASS],
-  azblob: [ENDPOINT, CA_FILE, PROXY, STORAGE_CLASS],
+  azblob: [
+    ENDPOINT,
+    CA_FILE,
+    PROXY,
+    // the SDK throws at other words, and what is archived cannot be read back
+    { ...STORAGE_CLASS, values: ["Hot", "Cool", "Cold"] },
+  ],
   sftp: SSH,
   rsync: [
     { name: "passwordFile", meaning: "file with the password of the module", values: "file" },
