@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
@@ -156,6 +157,21 @@ test("each certificate that does not hold is told by its reason", async () => {
   await using unknown = await opened(bucket, direct());
   const untrusted = { code: "store-misconfigured", message: /unknown authority/ };
   await assert.rejects(keys(unknown), untrusted);
+});
+
+test("a file that holds no authority is told before anything is asked", async () => {
+  const damaged = folder.file("damaged.crt");
+  const pem = readFileSync(certificate(folder.path, "cloud").caFile, "utf8");
+  await writeFile(damaged, pem.replace(/\n[^\n]+\n-----END/, "\n-----END"));
+  for (const [path, message] of [
+    ["/nowhere/ca.crt", /cannot read caFile "\/nowhere\/ca.crt": ENOENT/],
+    [certificate(folder.path, "cloud").keyFile, /holds no certificate in PEM/],
+    [damaged, /a certificate in it is damaged/],
+  ] as const) {
+    const options = { env: S3_ENV, log: silentLog, persistence: IMPATIENT };
+    const opening = openStore(`s3://bucket?caFile=${path}`, options);
+    await assert.rejects(opening, { code: "store-misconfigured", message });
+  }
 });
 
 test("TLS where there is none, and none where there is", async () => {

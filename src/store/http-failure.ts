@@ -29,8 +29,9 @@ const NETWORK_SENTENCES: Readonly<Record<string, string>> = {
 
 /** A failure below HTTP as one of ours; undefined for what is none. */
 export function explainConnection(what: string, error: unknown): StoreFailure | undefined {
-  const code = codeOf(error);
-  if (code === undefined) return undefined;
+  const found = telling(error);
+  if (found === undefined) return undefined;
+  const { code } = found;
   if (code === "ERR_PROXY_TUNNEL") return explainTunnel(what, error as Error);
   const tls = TLS_SENTENCES[code];
   if (tls !== undefined) {
@@ -48,7 +49,7 @@ export function explainConnection(what: string, error: unknown): StoreFailure | 
   const network =
     NETWORK_SENTENCES[code] ?? (code.startsWith("HPE_") ? "no proper HTTP came back" : undefined);
   if (network === undefined) return undefined;
-  const message = `${what}: ${network} (${code})`;
+  const message = `${what}: ${network} (${[code, ...placeOf(found)].join(" ")})`;
   return new StoreFailure("store-unreachable", message, { transient: true, cause: error });
 }
 
@@ -85,8 +86,21 @@ export function explainTrouble(
   return undefined;
 }
 
-/** The first code on the way down to the cause of an error; of several errors, that of the first. */
-function codeOf(error: unknown): string | undefined {
+interface SystemError extends Error {
+  readonly code: string;
+  readonly address?: string;
+  readonly port?: number;
+  readonly hostname?: string;
+}
+
+/** Where it happened, which is not the service where a proxy stands before it. */
+function placeOf({ address, port, hostname }: SystemError): string[] {
+  if (address !== undefined && port !== undefined) return [`${address}:${port}`];
+  return hostname === undefined ? [] : [hostname];
+}
+
+/** The first with a code that tells something, on the way down to the cause of an error; of several errors the first. */
+function telling(error: unknown): SystemError | undefined {
   if (!(error instanceof Error)) return undefined;
   const code: unknown = Reflect.get(error, "code");
   if (
@@ -95,7 +109,7 @@ function codeOf(error: unknown): string | undefined {
       code in NETWORK_SENTENCES ||
       /^(EPROTO|ERR_SSL|ERR_PROXY_TUNNEL|HPE_)/.test(code))
   )
-    return code;
-  if (error instanceof AggregateError) return codeOf(error.errors[0]);
-  return codeOf(error.cause);
+    return error as SystemError;
+  if (error instanceof AggregateError) return telling(error.errors[0]);
+  return telling(error.cause);
 }

@@ -3,6 +3,7 @@
  * and with an eye on whether bytes move. Nothing is tried again here, and there are no limits on time.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { Agent as PlainAgent, request as requestPlain } from "node:http";
 import type { ClientRequest, IncomingMessage } from "node:http";
@@ -118,15 +119,30 @@ async function drained(request: ClientRequest): Promise<void> {
 async function authorities(caFile: string | undefined): Promise<string[] | undefined> {
   if (caFile === undefined) return undefined;
   const text = await readSmallFile(caFile).catch((cause: unknown) => {
-    throw new StoreFailure("store-misconfigured", `cannot read caFile "${caFile}"`, { cause });
+    const message = `cannot read caFile "${caFile}": ${(cause as Error).message}`;
+    throw new StoreFailure("store-misconfigured", message, { cause });
   });
   const pem = Buffer.from(text).toString("utf8");
-  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
-    throw new StoreFailure(
-      "store-misconfigured",
-      `cannot use caFile "${caFile}": it holds no certificate in PEM`,
-    );
+  const certificates = pem.match(CERTIFICATE) ?? [];
+  const refuse = (why: string): never => {
+    throw new StoreFailure("store-misconfigured", `cannot use caFile "${caFile}": ${why}`, {
+      hint: `give a file with certificates in PEM; see it with: openssl x509 -in ${caFile} -text`,
+    });
+  };
+  if (certificates.length === 0) refuse("it holds no certificate in PEM");
+  // TLS passes over what it cannot read, and trusts nobody then
+  if (!certificates.every(isCertificate)) refuse("a certificate in it is damaged");
   return [...getCACertificates("default"), pem];
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g;
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 type ProxyEnv = Record<"HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY", string | undefined>;
