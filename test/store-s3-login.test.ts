@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { HoldfastError } from "../src/errors.ts";
 import { openStore } from "../src/store/open.ts";
 import type { Store } from "../src/store/store.ts";
 import { pattern } from "./support/body.ts";
@@ -148,6 +149,24 @@ test("variables that are set to nothing are not set", async () => {
     () => ({ ...empty, AWS_DEFAULT_REGION: "eu-central-1", AWS_SHARED_CREDENTIALS_FILE }),
     async (here) => assert.deepEqual(await signer(here, ""), ["AKIAFILE", "undefined"]),
   );
+});
+
+test("variables that no request can be made with are refused by their names, and not repeated", async () => {
+  const good = { AWS_ACCESS_KEY_ID: "AKIAENV", AWS_SECRET_ACCESS_KEY: "hunter2" };
+  for (const [name, value] of [
+    ["AWS_ACCESS_KEY_ID", "AKIAENV\n"],
+    ["AWS_SECRET_ACCESS_KEY", "hunter2\n"],
+    ["AWS_SESSION_TOKEN", "hunter2 hunter2"],
+    ["AWS_ENDPOINT_URL", "me:hunter2@minio.example"],
+    ["AWS_ENDPOINT_URL_S3", "localhost:9000"],
+  ] as const) {
+    const options = { env: { ...good, [name]: value }, log: recordingLog() };
+    const failure: unknown = await openStore("s3://b", options).catch((error: unknown) => error);
+    assert.ok(failure instanceof HoldfastError, name);
+    assert.equal(failure.code, "store-misconfigured");
+    assert.match(failure.message, new RegExp(`cannot use ${name}:`));
+    assert.doesNotMatch(inspect(failure, { depth: 9 }), /hunter2/);
+  }
 });
 
 test("a profile with a role asks for it with the keys of another", async () => {

@@ -80,6 +80,12 @@ test("wrong keys, buckets and regions are told by name", async () => {
     "store-misconfigured",
     /region/,
   );
+  await everythingFails(await opened("b1"), "store-misconfigured", /no bucket can have this name/);
+  await everythingFails(
+    await opened(bucket, "&region=eu%20north"),
+    "store-misconfigured",
+    /region="eu north"/,
+  );
 });
 
 test("a clock that is wrong, a session that is over and a missing right are told", async () => {
@@ -109,6 +115,7 @@ test("nobody who listens is told, and waited for no longer than said", async () 
   await using store = await openStore(s3URL("bucket", nobody!), options);
   await fails("store-unreachable", keys(store));
   await fails("store-unreachable", put(store, "a", 10));
+  await assert.rejects(keys(store), { message: new RegExp(new URL(nobody!).host) });
 });
 
 test("encryption that the service does not confirm is an error, and nothing stays", async () => {
@@ -119,6 +126,12 @@ test("encryption that the service does not confirm is an error, and nothing stay
     assert.deepEqual(await keys(store), []);
   }
   assert.deepEqual(await uploadsIn(service, bucket), []);
+});
+
+test("a lock in a bucket that has none is told, with what to do", async () => {
+  await using store = await opened(await service.createBucket(), "&lockMode=governance&lockDays=1");
+  const hint = /make the bucket with object lock/;
+  await assert.rejects(put(store, "a", 10), { code: "store-misconfigured", hint });
 });
 
 test("objects under a lock of either mode say until when, and are not deleted", async () => {

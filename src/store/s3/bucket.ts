@@ -9,6 +9,7 @@ import { now } from "../../io/clock.ts";
 import { readSmallFile } from "../../io/small-file.ts";
 import { isTransient, StoreFailure } from "../failure.ts";
 import { createHttp, createProgress, type Http } from "../http.ts";
+import { isServiceUrl } from "../location.ts";
 import { retry } from "../retry.ts";
 import { explainS3, isExpired, type Doing } from "./failure.ts";
 import { areRenewed, credentialsOf } from "./login.ts";
@@ -119,13 +120,15 @@ function clientConfig({ parameters, env }: StoreLocation, http: Http): S3ClientC
   // what is set to nothing is not set
   const given = (name: string): string | undefined => env[name] || undefined;
   const endpoint =
-    parameters.get("endpoint") ?? given("AWS_ENDPOINT_URL_S3") ?? given("AWS_ENDPOINT_URL");
+    parameters.get("endpoint") ??
+    endpointOf(env, "AWS_ENDPOINT_URL_S3") ??
+    endpointOf(env, "AWS_ENDPOINT_URL");
   const named = parameters.get("region") ?? given("AWS_REGION") ?? given("AWS_DEFAULT_REGION");
   const region = named ?? (endpoint === undefined ? undefined : "us-east-1");
   const profile = parameters.get("profile") ?? given("AWS_PROFILE");
-  const accessKeyId = given("AWS_ACCESS_KEY_ID");
-  const secretAccessKey = given("AWS_SECRET_ACCESS_KEY");
-  const sessionToken = given("AWS_SESSION_TOKEN");
+  const accessKeyId = keyOf(env, "AWS_ACCESS_KEY_ID");
+  const secretAccessKey = keyOf(env, "AWS_SECRET_ACCESS_KEY");
+  const sessionToken = keyOf(env, "AWS_SESSION_TOKEN");
   const isGiven = accessKeyId !== undefined && secretAccessKey !== undefined;
   return {
     ...(endpoint !== undefined && { endpoint }),
@@ -145,6 +148,23 @@ function clientConfig({ parameters, env }: StoreLocation, http: Http): S3ClientC
     expectContinueHeader: false,
     requestHandler: handlerOver(http),
   };
+}
+
+function endpointOf(env: StoreLocation["env"], name: string): string | undefined {
+  const value = env[name];
+  if (!value || isServiceUrl(value)) return value || undefined;
+  // not repeated: there may be a password in it
+  const message = `cannot use ${name}: it is no URL like https://host:port`;
+  throw new StoreFailure("store-misconfigured", message);
+}
+
+/** A blank or a line break is part of no key, and comes of the way in which it was written down. */
+function keyOf(env: StoreLocation["env"], name: string): string | undefined {
+  const value = env[name];
+  if (!value || !/\s/.test(value)) return value || undefined;
+  const message = `cannot use ${name}: there is a blank or a line break in it`;
+  const hint = "write it without; `echo` adds a line break, `printf %s` does not";
+  throw new StoreFailure("store-misconfigured", message, { hint });
 }
 
 /** Without one the SDK writes to standard error by itself. */
@@ -222,7 +242,7 @@ async function readCustomerKey(parameters: Parameters): Promise<Bucket["customer
   if (path === undefined) return {};
   if (parameters.get("sse") !== "customer") throw needs("sseCustomerKeyFile", "sse=customer");
   const key = await readSmallFile(path).catch((cause: unknown) => {
-    const message = `cannot read sseCustomerKeyFile "${path}"`;
+    const message = `cannot read sseCustomerKeyFile "${path}": ${(cause as Error).message}`;
     throw new StoreFailure("store-misconfigured", message, { cause });
   });
   if (key.length !== 32) {

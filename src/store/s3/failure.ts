@@ -42,6 +42,11 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     says: "there is no bucket of this name",
     hint: "create it, or correct the name, the endpoint or the region",
   },
+  InvalidBucketName: {
+    code: "store-misconfigured",
+    says: "no bucket can have this name",
+    hint: "correct it: 3 to 63 lower-case letters, digits, dots and hyphens",
+  },
   InvalidAccessKeyId: {
     code: "store-refused",
     says: "the access key is not known there",
@@ -145,7 +150,12 @@ export function explainS3(doing: Doing, error: unknown): unknown {
     return new StoreFailure("object-missing", `${what}: there is none (${words})`);
   if (status === 412) return new StoreFailure("object-exists", `${what}: ${words}`);
   if (status === 501) return new StoreFailure("store-unsupported", `${what}: ${words}`);
-  return new StoreFailure("store-misconfigured", `${what}: ${words}`, { cause: error });
+  return new StoreFailure("store-misconfigured", `${what}: ${words}`, {
+    ...(/missing object ?lock/i.test(words) && {
+      hint: "make the bucket with object lock, or leave lockMode= and lockDays= out",
+    }),
+    cause: error,
+  });
 }
 
 function explainOther(what: string, status: number | undefined, error: Error): unknown {
@@ -154,6 +164,10 @@ function explainOther(what: string, status: number | undefined, error: Error): u
   if (/region is missing/i.test(error.message)) {
     const hint = "give region=, or AWS_REGION";
     return new StoreFailure("store-misconfigured", `${what}: no region is known`, { hint });
+  }
+  if (/region not accepted/i.test(error.message)) {
+    const hint = "correct region=, AWS_REGION, or the region of the profile";
+    return new StoreFailure("store-misconfigured", `${what}: ${error.message}`, { hint });
   }
   if (status === undefined && !/deserializ/i.test(error.message)) return error;
   const message = `${what}: the answer cannot be understood`;
