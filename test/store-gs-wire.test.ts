@@ -296,7 +296,12 @@ test("a token that was never good, and none at all, end it at once and are told 
     [
       { tokens, variables: () => ({ GOOGLE_APPLICATION_CREDENTIALS: "/nowhere/file.json" }) },
       "store-misconfigured",
-      /no usable credentials/,
+      /no usable credentials in "\/nowhere\/file.json"/,
+    ],
+    [
+      { tokens, credentials: { ...ACCOUNT, private_key: "key-of-the-tests" } },
+      "store-misconfigured",
+      /no usable credentials in ".*credentials.json"/,
     ],
     [
       { tokens, variables: () => ({ METADATA_SERVER_DETECTION: "none" }) },

@@ -46,7 +46,7 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
   const endpoint =
     parameters.get("endpoint")?.replace(/\/$/, "") ?? "https://storage.googleapis.com";
   const http = await createHttp(location);
-  const login = createLogin(endpoint, http);
+  const login = createLogin(endpoint, http, location.env);
   const open: Bucket["open"] = async (doing, signal, { accepts = [], ...ask }) => {
     try {
       signal.throwIfAborted();

@@ -60,7 +60,7 @@ export function explainGoogle({ what: verb }: Doing, error: unknown): unknown {
 }
 
 /** A failure of getting a token. It is not kept as the cause: it holds what was sent, and with it secrets. */
-export function explainLogin(error: unknown): unknown {
+export function explainLogin(error: unknown, file: string | undefined): unknown {
   if (error instanceof StoreFailure || !(error instanceof Error)) return error;
   const what = "cannot log in to Google Cloud";
   const { status } = error as { status?: unknown };
@@ -78,14 +78,17 @@ export function explainLogin(error: unknown): unknown {
     return new StoreFailure("store-refused", `${what}: no token is given (${words})`, {
       hint: "check GOOGLE_APPLICATION_CREDENTIALS, and whom the service account trusts",
     });
-  return /credentials|ENOENT|JSON|file/i.test(words) ? noCredentials(error) : error;
+  // the last is a private key that is none
+  const isOfFile = /credentials|ENOENT|JSON|file|^error:.*routines/i.test(words);
+  return isOfFile ? noCredentials(error, file) : error;
 }
 
-/** That there is nothing to log in with. */
-export function noCredentials(cause: unknown): StoreFailure {
+/** That there is nothing to log in with; `file` is that of GOOGLE_APPLICATION_CREDENTIALS. */
+export function noCredentials(cause: unknown, file: string | undefined): StoreFailure {
+  const where = file ? ` in "${file}"` : "";
   return new StoreFailure(
     "store-misconfigured",
-    "cannot log in to Google Cloud: no usable credentials",
+    `cannot log in to Google Cloud: no usable credentials${where}`,
     {
       hint: "set GOOGLE_APPLICATION_CREDENTIALS to a file of credentials, or give the machine an identity",
       cause,

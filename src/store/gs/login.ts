@@ -3,6 +3,7 @@ import { Storage } from "@google-cloud/storage";
 import { unlessAborted } from "../../io/patience.ts";
 import { explainLogin, noCredentials } from "./failure.ts";
 import type { Http } from "../http.ts";
+import type { StoreLocation } from "../store.ts";
 
 export interface Login {
   /** The token to send with the next request, renewed where that is due; undefined where none is wanted. */
@@ -20,13 +21,14 @@ export interface Login {
  * The SDK looks for credentials in the environment of the process. An endpoint without TLS is an emulator's, and never
  * gets a token.
  */
-export function createLogin(endpoint: string, http: Http): Login {
+export function createLogin(endpoint: string, http: Http, env: StoreLocation["env"]): Login {
   if (endpoint.startsWith("http:"))
     return { token: async () => undefined, succeeded() {}, renew: async () => false };
   const clientOptions = { transporterOptions: { fetchImplementation: fetchOver(http) } };
   // no request names a project, and the SDK would look for one, over the network too
   const logIn = (): Storage["authClient"] =>
     new Storage({ clientOptions, projectId: "none" }).authClient;
+  const file = env["GOOGLE_APPLICATION_CREDENTIALS"];
   let session = logIn();
   let isAccepted = false;
   const token = async (signal: AbortSignal): Promise<string> => {
@@ -35,9 +37,9 @@ export function createLogin(endpoint: string, http: Http): Login {
       if (given) return given;
     } catch (error) {
       signal.throwIfAborted();
-      throw explainLogin(error);
+      throw explainLogin(error, file);
     }
-    throw noCredentials(undefined);
+    throw noCredentials(undefined, file);
   };
   return {
     token,
