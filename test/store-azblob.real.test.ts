@@ -68,7 +68,19 @@ test("a wrong key and a container that is not there are told by name", async () 
   const wrong = { AZURE_STORAGE_KEY: Buffer.from("somebody else's").toString("base64") };
   await everythingFails(await opened(containerName, wrong), "store-refused", /key or the token/);
   await everythingFails(await opened("not-there", right), "store-misconfigured", /no container/);
+  await everythingFails(
+    await opened("Not_There", right),
+    "store-misconfigured",
+    /no container can have this name|status 400/,
+  );
   await fails("store-misconfigured", opened(containerName, { AZURE_STORAGE_KEY: "not base64!" }));
+  for (const value of ["sv=1&sig=hunter2\n", "sv=1", "https://x/?sv=1&sig=hunter2", "hunter2"]) {
+    const opening = opened(containerName, { AZURE_STORAGE_SAS_TOKEN: value });
+    const failure: unknown = await opening.catch((error: unknown) => error);
+    assert.match(inspect(failure), /cannot use AZURE_STORAGE_SAS_TOKEN/);
+    assert.doesNotMatch(inspect(failure), /hunter2/);
+  }
+  await assert.rejects(opened(containerName, {}), { message: /is not sent to http:.* no TLS/ });
 });
 
 test("a SAS allows what it says, and is in no message", async () => {

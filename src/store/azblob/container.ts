@@ -1,7 +1,7 @@
 /** A container as its URL describes it: the SDK's client over our HTTP. */
 import { ContainerClient, type StoragePipelineOptions } from "@azure/storage-blob";
 import { explainAzure, type Doing } from "./failure.ts";
-import { credentialOf } from "./login.ts";
+import { credentialOf, sasOf } from "./login.ts";
 import { createHttp, createProgress, type Http } from "../http.ts";
 import { retry } from "../retry.ts";
 import type { DriverTools, StoreLocation } from "../store.ts";
@@ -35,9 +35,9 @@ export async function openContainer(
   const [name = "", ...prefix] = path.split("/");
   const http = await createHttp(location);
   const endpoint = parameters.get("endpoint") ?? `https://${account}.blob.core.windows.net`;
-  const token = env["AZURE_STORAGE_SAS_TOKEN"]?.replace(/^\?/, "");
+  const token = sasOf(env);
   const url = `${endpoint.replace(/\/$/, "")}/${encodeURIComponent(name)}${token ? `?${token}` : ""}`;
-  const credential = await credentialOf(account, env, http);
+  const credential = await credentialOf(account, env, http, endpoint);
   const client = new ContainerClient(url, credential, {
     httpClient: clientOver(http),
     retryOptions: { maxTries: 1 },

@@ -29,6 +29,11 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     says: "there is no container of this name",
     hint: "create it, or correct the name, the account or the endpoint",
   },
+  InvalidResourceName: {
+    code: "store-misconfigured",
+    says: "no container can have this name",
+    hint: "correct it: 3 to 63 lower-case letters, digits and hyphens",
+  },
   ContainerBeingDeleted: { code: "store-misconfigured", says: "the container is being deleted" },
   AuthenticationFailed: {
     code: "store-refused",

@@ -8,12 +8,13 @@ import type { StoreLocation } from "../store.ts";
 
 /**
  * A key, a SAS, or an identity: environment, workload identity, managed identity, the `az` of a developer. Tokens come by
- * `http`, and so by the same proxy and authorities as everything else. Throws "store-misconfigured" for what is no key.
+ * `http`, and so by the same proxy and authorities as everything else. Throws "store-misconfigured" for what is none of these.
  */
 export async function credentialOf(
   account: string,
   env: StoreLocation["env"],
   http: Http,
+  endpoint: string,
 ): Promise<StorageSharedKeyCredential | AnonymousCredential | TokenCredential> {
   const key = env["AZURE_STORAGE_KEY"];
   if (key !== undefined && key !== "") {
@@ -24,9 +25,27 @@ export async function credentialOf(
       );
     return new StorageSharedKeyCredential(account, key);
   }
-  if (env["AZURE_STORAGE_SAS_TOKEN"]) return new AnonymousCredential();
+  if (sasOf(env) !== undefined) return new AnonymousCredential();
+  if (endpoint.startsWith("http:"))
+    throw new StoreFailure(
+      "store-misconfigured",
+      `cannot log in to Azure: the token of an identity is not sent to ${endpoint}, which has no TLS`,
+      { hint: "set AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or write https:// in endpoint=" },
+    );
   const { DefaultAzureCredential } = await import("@azure/identity");
   return new DefaultAzureCredential({ httpClient: clientOver(http) });
+}
+
+/** The SAS of the environment, as it stands behind a ?, unless there is a key. Throws "store-misconfigured" for what is none. */
+export function sasOf(env: StoreLocation["env"]): string | undefined {
+  const token = env["AZURE_STORAGE_SAS_TOKEN"]?.replace(/^\?/, "");
+  if (token === undefined || token === "" || env["AZURE_STORAGE_KEY"]) return undefined;
+  if (/^[A-Za-z]+=/.test(token) && /(^|&)sig=/.test(token) && !/\s/.test(token)) return token;
+  throw new StoreFailure(
+    "store-misconfigured",
+    "cannot use AZURE_STORAGE_SAS_TOKEN: it is no SAS, or has blanks or a line break in it",
+    { hint: "give what stands behind the ? of a URL with a SAS: sv=…&sig=…" },
+  );
 }
 
 type SdkClient = NonNullable<DefaultAzureCredentialOptions["httpClient"]>;
