@@ -1,6 +1,6 @@
 /** The rsync driver against a real daemon, and over a real sshd. */
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { silentLog } from "../src/io/log.ts";
@@ -180,6 +180,24 @@ describe("who is who", () => {
     const given = openDriver(sshUrl("/tmp/x", { passphraseFile: "/tmp/none" }), PLAIN);
     await fails("store-unsupported", given);
   });
+
+  test("a key that is not there, and one that everybody can read, are told", async () => {
+    const { folder } = server;
+    await fails(
+      "store-misconfigured",
+      openDriver(sshUrl("/tmp/x", { identityFile: folder.file("none") }), PLAIN),
+    );
+    const identityFile = folder.file("open-key");
+    await copyFile(server.identityFile, identityFile);
+    await copyFile(`${server.identityFile}.pub`, `${identityFile}.pub`);
+    await chmod(identityFile, 0o644);
+    await using store = await openDriver(sshUrl("/tmp/x", { identityFile }), PLAIN);
+    await assert.rejects(store.stat("a", waiting), {
+      code: "store-misconfigured",
+      message: /: WARNING: UNPROTECTED PRIVATE KEY FILE!$/,
+      hint: /chmod 600/,
+    });
+  });
 });
 
 const skip = await noMounts();
@@ -212,6 +230,15 @@ test("a spool without room is told before it is filled", { skip }, async () => {
   await fails("no-space", put(store, "large", 60 * MIB));
   assert.deepEqual(await keys(store), ["small"]);
   assert.deepEqual(await read(store, "small"), pattern("small", MIB));
+});
+
+test("a spool that cannot be made is told, and a variable set to nothing names none", async () => {
+  const url = `rsync://127.0.0.1:${daemon.port}/open/nowhere`;
+  await using none = await openDriver(`${url}?spoolDir=/etc/passwd`, PLAIN);
+  await fails("store-misconfigured", put(none, "a", 10));
+  await assert.rejects(put(none, "a", 10), /cannot spool in "\/etc\/passwd": a file is where/);
+  await using store = await openDriver(url, { ...PLAIN, env: { ...PLAIN.env, TMPDIR: "" } });
+  await put(store, "a", 10);
 });
 
 test("a spool that a killed process left is swept when it is old enough, one in use is not", async () => {

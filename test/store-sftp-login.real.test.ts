@@ -120,8 +120,10 @@ test("a passphrase without a key is refused, and a known_hosts that cannot be re
 });
 
 test("without an agent and without a key of the usual names there is nothing to log in with", async () => {
-  const none = openDriver(urlOf("/tmp/x", { identityFile: "" }), PLAIN);
-  await fails("store-misconfigured", none);
+  for (const env of [{}, { SSH_AUTH_SOCK: "", HOME: "" }]) {
+    const none = openDriver(urlOf("/tmp/x", { identityFile: "" }), { ...PLAIN, env });
+    await fails("store-misconfigured", none);
+  }
 });
 
 test("an agent is asked when no key is named, and told when it knows too many", async () => {

@@ -26,8 +26,7 @@ const PREFIX = "holdfast-spool-";
 /** In `parent`, by default where the system keeps temporary files; made when it is needed, for its owner alone. */
 export function createSpool(parent: string = tmpdir()): Spool {
   let made: Promise<string> | undefined;
-  const root = (): Promise<string> =>
-    (made ??= ensureDirectory(parent).then(() => mkdtemp(join(parent, PREFIX))));
+  const root = (): Promise<string> => (made ??= makeRoot(parent));
   let number = 0;
   return {
     async folder() {
@@ -59,6 +58,17 @@ export function createSpool(parent: string = tmpdir()): Spool {
       if (path !== undefined) await rm(path, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+async function makeRoot(parent: string): Promise<string> {
+  try {
+    await ensureDirectory(parent);
+    return await mkdtemp(join(parent, PREFIX));
+  } catch (cause) {
+    const message = `cannot spool in "${parent}": ${(cause as Error).message}`;
+    const hint = "name another folder with spoolDir=";
+    throw new HoldfastError("store-misconfigured", message, { hint, cause });
+  }
 }
 
 async function removeOld(path: string, graceMs: number): Promise<boolean> {

@@ -42,6 +42,11 @@ const MEANINGS: readonly Meaning[] = [
     hint: "rsync 3.2.4 or later is needed here and there",
   },
   {
+    words: /UNPROTECTED PRIVATE KEY/,
+    code: "store-misconfigured",
+    hint: "take the key of identityFile= from everybody else: chmod 600",
+  },
+  {
     words: /Permission denied/i,
     code: "store-refused",
     hint: "give this user the right to log in, and to read, write and list in the folder",
@@ -69,10 +74,11 @@ export function rsyncFailure(doing: string, { status, stderr }: Ran): StoreFailu
   });
 }
 
-/** The line that says most: the first one, but for ssh's banners. */
+/** The line that says most: the first one, but for ssh's notes, and without the frame around its banners. */
 function lastWords(stderr: string): string {
   const lines = stderr.split(/[\r\n]+/).filter((line) => /[a-z]/i.test(line));
-  return (lines.find((line) => !line.startsWith("Warning: ")) ?? "it said nothing").slice(0, 300);
+  const first = lines.find((line) => !line.startsWith("Warning: ")) ?? "it said nothing";
+  return first.replace(/^@ +(.*?) +@$/, "$1").slice(0, 300);
 }
 
 /** Whether rsync says that nothing is there, and nothing else. */

@@ -58,7 +58,7 @@ export const rsyncDriver: Driver = async (location, tools) => {
 };
 
 function spoolParent({ parameters, env }: StoreLocation): string | undefined {
-  return parameters.get("spoolDir") ?? env["TMPDIR"];
+  return parameters.get("spoolDir") ?? (env["TMPDIR"] || undefined);
 }
 
 /** Does `work` with a folder of the spool, which is gone afterwards. */

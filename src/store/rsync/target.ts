@@ -1,8 +1,7 @@
 /** A place that rsync reaches, and how it is started for it. */
-import { readSmallFile } from "../../io/small-file.ts";
-import { systemWords } from "../../io/system-error.ts";
 import { runProgram, type Ran, type RunOptions } from "../../io/run-program.ts";
 import { StoreFailure } from "../failure.ts";
+import { readGivenFile } from "../given-file.ts";
 import type { Persistence } from "../retry.ts";
 import { knownHostsFile, sshUser } from "../ssh/login.ts";
 import type { StoreLocation } from "../store.ts";
@@ -26,7 +25,7 @@ export async function rsyncTarget(
     "--protect-args",
     "--no-human-readable",
     `--timeout=${seconds}`,
-    ...(isDaemon ? [`--contimeout=${seconds}`] : ["-e", remoteShell(location, seconds)]),
+    ...(isDaemon ? [`--contimeout=${seconds}`] : ["-e", await remoteShell(location, seconds)]),
   ];
   const env = {
     ...location.env,
@@ -67,17 +66,12 @@ function host({ host: name, user = "" }: StoreLocation): string {
 async function password({ parameters, env }: StoreLocation): Promise<string> {
   const path = parameters.get("passwordFile");
   if (path === undefined) return env["RSYNC_PASSWORD"] ?? "";
-  try {
-    const text = Buffer.from(await readSmallFile(path)).toString();
-    return text.split(/\r?\n/, 1)[0]!;
-  } catch (cause) {
-    const message = `cannot read "${path}": ${systemWords(cause)}`;
-    throw new StoreFailure("store-misconfigured", message, { cause });
-  }
+  const text = (await readGivenFile(path)).toString();
+  return text.split(/\r?\n/, 1)[0]!;
 }
 
 /** rsync takes it apart at blanks. */
-function remoteShell(location: StoreLocation, seconds: number): string {
+async function remoteShell(location: StoreLocation, seconds: number): Promise<string> {
   const { port = 22, parameters } = location;
   const identity = parameters.get("identityFile");
   if (parameters.has("passphraseFile"))
@@ -94,6 +88,8 @@ function remoteShell(location: StoreLocation, seconds: number): string {
     ...(identity === undefined ? [] : ["IdentitiesOnly=yes"]),
   ];
   const key = identity === undefined ? [] : ["-i", plainPath(identity)];
+  // ssh goes on without it, and says only that nobody may log in
+  if (identity !== undefined) await readGivenFile(identity);
   return ["ssh", "-p", port, ...key, ...options.flatMap((one) => ["-o", one])].join(" ");
 }
 

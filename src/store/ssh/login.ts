@@ -1,9 +1,8 @@
 /** How to log in to a server by SSH: whom to be, with which key, and which server to believe. */
 import { join } from "node:path";
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
-import { readSmallFile } from "../../io/small-file.ts";
-import { systemWords } from "../../io/system-error.ts";
 import { StoreFailure } from "../failure.ts";
+import { readGivenFile } from "../given-file.ts";
 import { knownKeys, type KnownKey } from "./known-hosts.ts";
 import type { StoreLocation } from "../store.ts";
 
@@ -41,23 +40,28 @@ export async function sshLogin(location: StoreLocation, parseKey: ParseKey): Pro
 
 /** The user of the URL, or the one who runs us. */
 export function sshUser({ user, env }: StoreLocation): string {
-  const found = user ?? env["USER"] ?? env["LOGNAME"];
-  if (found !== undefined && found !== "") return found;
+  const found = user ?? (env["USER"] || env["LOGNAME"]);
+  if (found) return found;
   throw misconfigured("the URL names no user, and there is none in USER", "write user@host");
 }
 
 /** The known_hosts file to use; it need not exist. */
 export function knownHostsFile({ parameters, env }: StoreLocation): string {
-  return parameters.get("knownHosts") ?? join(env["HOME"] ?? "/", ".ssh", "known_hosts");
+  return parameters.get("knownHosts") ?? join(sshFolder(env), "known_hosts");
+}
+
+function sshFolder(env: StoreLocation["env"]): string {
+  return join(env["HOME"] || "/", ".ssh");
 }
 
 /** Nothing when there is no such file: then no server is known. */
 async function readKnownHosts(path: string): Promise<string> {
   try {
-    return Buffer.from(await readSmallFile(path)).toString("latin1");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw unreadable(path, cause);
+    return (await readGivenFile(path)).toString("latin1");
+  } catch (error) {
+    const { code } = (error as Error).cause as NodeJS.ErrnoException;
+    if (code === "ENOENT") return "";
+    throw error;
   }
 }
 
@@ -77,11 +81,13 @@ async function loginMethods(
       "passphraseFile is given, but no key that it belongs to",
       "add identityFile=/path/to/key, or leave it out: an agent needs none",
     );
-  const agent = env["SSH_AUTH_SOCK"];
+  // what is set to nothing is not set
+  const agent = env["SSH_AUTH_SOCK"] || undefined;
   const methods: AnyAuthMethod[] = agent === undefined ? [] : [{ type: "agent", username, agent }];
   for (const name of USUAL_KEYS) {
-    const path = join(env["HOME"] ?? "/", ".ssh", name);
-    const key = await readKey(path, undefined, parseKey).catch(() => undefined);
+    const key = await readKey(join(sshFolder(env), name), undefined, parseKey).catch(
+      () => undefined,
+    );
     if (key !== undefined) methods.push({ type: "publickey", username, key });
   }
   if (methods.length > 0) return methods;
@@ -97,7 +103,7 @@ async function readKey(
   parseKey: ParseKey,
 ): Promise<ParsedKey> {
   const passphrase = passphraseFile === undefined ? undefined : await readLine(passphraseFile);
-  const parsed = parseKey(Buffer.from(await readNamed(path)), passphrase);
+  const parsed = parseKey(await readGivenFile(path), passphrase);
   // a public key would parse too
   if (!(parsed instanceof Error) && parsed.isPrivateKey()) return parsed;
   const why = parsed instanceof Error ? parsed.message : "it is a public key";
@@ -109,23 +115,10 @@ async function readKey(
 
 /** The file's first line. */
 async function readLine(path: string): Promise<Buffer> {
-  const bytes = Buffer.from(await readNamed(path));
+  const bytes = await readGivenFile(path);
   const end = bytes.indexOf("\n");
   const line = end < 0 ? bytes : bytes.subarray(0, end);
   return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
-}
-
-async function readNamed(path: string): Promise<Uint8Array> {
-  try {
-    return await readSmallFile(path);
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
-
-function unreadable(path: string, cause: unknown): StoreFailure {
-  const message = `cannot read "${path}": ${systemWords(cause)}`;
-  return new StoreFailure("store-misconfigured", message, { cause });
 }
 
 function misconfigured(message: string, hint: string): StoreFailure {
