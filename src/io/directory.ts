@@ -87,6 +87,11 @@ export async function exists(path: string): Promise<boolean> {
   return (await lstat(path).catch(absent)) !== undefined;
 }
 
+/** Whether there is something at the end of this path, behind all links. */
+export async function leadsSomewhere(path: string): Promise<boolean> {
+  return (await stat(path).catch(absent)) !== undefined;
+}
+
 /** The names in a folder, sorted; undefined when there is none. */
 export async function listDirectory(path: string): Promise<string[] | undefined> {
   return (await readdir(path).catch(absent))?.toSorted();

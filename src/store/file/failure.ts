@@ -45,6 +45,10 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   ENFILE: { code: "store-unreachable", transient: true },
   ENOTDIR: CLASH,
   EISDIR: CLASH,
+  ELOOP: {
+    code: "store-misconfigured",
+    hint: "a link in the path leads back to itself: correct it",
+  },
   ENAMETOOLONG: { code: "object-key", hint: "this file system takes only shorter names" },
   ENOENT: {
     code: "store-not-there",

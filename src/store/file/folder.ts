@@ -1,6 +1,6 @@
 /** A folder that holds objects: its hidden corner, and calls to the system that end when they are told to. */
 import { dirname, join } from "node:path";
-import { exists, syncDirectory } from "../../io/directory.ts";
+import { leadsSomewhere, syncDirectory } from "../../io/directory.ts";
 import { createPatience, unlessAborted } from "../../io/patience.ts";
 import { ensureDirectory, foldersUpTo, removeEmptyAbove } from "../../io/published-file.ts";
 import { explainFileError, isMissing } from "./failure.ts";
@@ -79,9 +79,9 @@ export async function within<T>(folder: Folder, path: string, work: () => Promis
 
 /** Not "went away": what could not be made even once is no matter of mounting or sweeping. */
 async function neverMade({ root, made }: Folder, cause: unknown): Promise<unknown> {
-  if (made !== undefined || (await exists(root))) return cause;
+  if (made !== undefined || (await leadsSomewhere(root))) return cause;
   return new StoreFailure("store-misconfigured", `cannot make the folder "${root}"`, {
-    hint: "check the path: this file system makes no folder of that name",
+    hint: "check the path: a link in it leads to nothing, or this file system makes no folder of that name",
     cause,
   });
 }

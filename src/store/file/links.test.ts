@@ -115,6 +115,16 @@ test("what others put there is neither shown nor followed", async () => {
   assert.equal((await stat(folder.file("secret"))).size, 1);
 });
 
+test("a root behind a link to nothing, or to itself, is told as such", async () => {
+  await using folder = await scratch();
+  await symlink("/nowhere/at/all", folder.file("dangling"));
+  await symlink(folder.file("loop"), folder.file("loop"));
+  for (const name of ["dangling", "loop"]) {
+    await using subject = await folderSubject(folder.file(name), async () => {});
+    await fails("store-misconfigured", put(subject.store, "a", 10));
+  }
+});
+
 test("a name inside an object is refused", async () => {
   await using subject = await ground();
   await put(subject.store, "a", 10);
