@@ -134,6 +134,25 @@ test("a proxy that refuses, or that is not there, is told, without its password"
   }
 });
 
+test("a variable that names no proxy is refused, without its password", async () => {
+  for (const value of [
+    "me:hunter2@proxy.example:3128",
+    "socks5://me:hunter2@proxy.example",
+    "http://me:hunter2@proxy.example:99999",
+    "http://me:hunter2%zz@proxy.example:3128",
+  ]) {
+    for (const name of ["HTTPS_PROXY", "http_proxy"]) {
+      const failure: unknown = await opened("bucket", ca(), { [name]: value }).catch(
+        (error: unknown) => error,
+      );
+      assert.ok(failure instanceof HoldfastError, `${name}=${value}`);
+      assert.equal(failure.code, "store-misconfigured");
+      assert.match(failure.message, new RegExp(`cannot use ${name}`, "i"));
+      assert.doesNotMatch(inspect(failure, { depth: 9 }), /hunter2/);
+    }
+  }
+});
+
 test("each certificate that does not hold is told by its reason", async () => {
   const bucket = await service.createBucket();
   const cases: readonly (readonly [CertificateName, RegExp])[] = [

@@ -167,13 +167,36 @@ function proxyOf({ parameters, env }: StoreLocation): ProxyEnv {
   const lookUp = (name: string): string | undefined => env[name] ?? env[name.toLowerCase()];
   const [http, https] = [lookUp("HTTP_PROXY"), lookUp("HTTPS_PROXY")];
   const far = lookUp("NO_PROXY") ?? "";
-  if (named === undefined)
+  if (named === undefined) {
+    requireProxy("HTTP_PROXY", http);
+    requireProxy("HTTPS_PROXY", https);
     return { HTTP_PROXY: http, HTTPS_PROXY: https, NO_PROXY: [...NEAR, far].join() };
+  }
   const isNamed = (one: string | undefined): boolean =>
     one !== undefined && URL.canParse(one) && new URL(one).host === new URL(named).host;
   const chosen = [https, http].find(isNamed) ?? named;
+  requireProxy("proxy=", chosen);
   const endpoint = parameters.get("endpoint") ?? "";
   const host = URL.canParse(endpoint) ? new URL(endpoint).hostname : "";
   const near = NEAR.filter((one) => one !== host);
   return { HTTP_PROXY: chosen, HTTPS_PROXY: chosen, NO_PROXY: near.join() };
+}
+
+/** Of what is none Node says nothing and goes without, or throws an error that repeats it, with its password. */
+function requireProxy(name: string, value: string | undefined): void {
+  if (!value || isProxy(value)) return;
+  const message = `cannot use ${name}: it is no URL like http://host:port`;
+  const hint =
+    "write http://USER:PASSWORD@HOST:PORT, with % and two digits for special characters, or leave it out";
+  throw new StoreFailure("store-misconfigured", message, { hint });
+}
+
+function isProxy(text: string): boolean {
+  try {
+    const { protocol, username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return protocol === "http:" || protocol === "https:";
+  } catch {
+    return false;
+  }
 }
