@@ -9,6 +9,7 @@ import { Agent as PlainAgent, request as requestPlain } from "node:http";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as TlsAgent, request as requestTls } from "node:https";
 import { getCACertificates } from "node:tls";
+import { shellWord } from "../format/shell-word.ts";
 import { readSmallFile } from "../io/small-file.ts";
 import { StoreFailure } from "./failure.ts";
 import type { Attempt } from "./retry.ts";
@@ -126,7 +127,7 @@ async function authorities(caFile: string | undefined): Promise<string[] | undef
   const certificates = pem.match(CERTIFICATE) ?? [];
   const refuse = (why: string): never => {
     throw new StoreFailure("store-misconfigured", `cannot use caFile "${caFile}": ${why}`, {
-      hint: `give a file with certificates in PEM; see it with: openssl x509 -in ${caFile} -text`,
+      hint: `give a file with certificates in PEM; see it with: openssl x509 -text -in ${shellWord(caFile)}`,
     });
   };
   if (certificates.length === 0) refuse("it holds no certificate in PEM");

@@ -5,6 +5,7 @@ import {
   type S3ClientConfig,
   type ServerSideEncryption,
 } from "@aws-sdk/client-s3";
+import { shellWord } from "../../format/shell-word.ts";
 import { now } from "../../io/clock.ts";
 import { readSmallFile } from "../../io/small-file.ts";
 import { isTransient, StoreFailure } from "../failure.ts";
@@ -247,7 +248,7 @@ async function readCustomerKey(parameters: Parameters): Promise<Bucket["customer
   });
   if (key.length !== 32) {
     const message = `cannot use sseCustomerKeyFile "${path}": found ${key.length} bytes, wanted 32`;
-    const hint = `make one: openssl rand -out ${path} 32`;
+    const hint = `make one: openssl rand -out ${shellWord(path)} 32`;
     throw new StoreFailure("store-misconfigured", message, { hint });
   }
   // the SDK makes base64 and the digest of it
