@@ -73,6 +73,9 @@ test("wrong keys, buckets and regions are told by name", async () => {
   const user = { ...S3_ENV, AWS_ACCESS_KEY_ID: "AKIANOBODY" };
   await everythingFails(await opened(bucket, "", secret), "store-refused", /secret key/);
   await everythingFails(await opened(bucket, "", user), "store-refused", /access key/);
+  const session = { ...S3_ENV, AWS_SESSION_TOKEN: "of-yesterday" };
+  await using stale = await opened(bucket, "", session);
+  await assert.rejects(keys(stale), { code: "store-refused", hint: /check AWS_SESSION_TOKEN/ });
   await everythingFails(await opened("no-such-bucket"), "store-misconfigured", /no bucket/);
   await fails("store-misconfigured", (await opened("no-such-bucket")).stat("a", waiting));
   await everythingFails(

@@ -60,7 +60,11 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   ExpiredToken: EXPIRED,
   TokenRefreshRequired: EXPIRED,
   RequestExpired: EXPIRED,
-  InvalidToken: { code: "store-refused", says: "the session token is not valid", hint: KEY_HINT },
+  InvalidToken: {
+    code: "store-refused",
+    says: "the session token is not valid",
+    hint: "check AWS_SESSION_TOKEN, and leave it out beside keys that belong to no session",
+  },
   RequestTimeTooSkewed: {
     code: "store-misconfigured",
     says: "the clocks of this machine and of the service differ too much",
