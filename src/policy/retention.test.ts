@@ -171,6 +171,24 @@ test("a restored cluster: its newest is the newest, and the last proven one of b
   ]);
 });
 
+test("a wiped cluster that has gone on: without evidence the newest of before stays", () => {
+  const before = { lineage: 1, revision: 900_000n };
+  const backups = [
+    ago(0, { lineage: 2, revision: 50n }),
+    ago(1, { lineage: 2, revision: 40n }),
+    ago(10, { ...before, replacedBy: "h0" }),
+    ago(11, { ...before, revision: 890_000n }),
+    ago(12, { ...before, revision: 880_000n }),
+  ];
+  assert.deepEqual(table(backups, { last: 1 }), [
+    "h0 keep: newest, last 1",
+    "h1 remove: no rule keeps it",
+    "h10 remove: replaced by h0",
+    "h11 keep: newest of lineage 1",
+    "h12 remove: no rule keeps it",
+  ]);
+});
+
 test("clocks do not order: a backup from the future with a lower revision is the older one", () => {
   const backups = [ago(5), ago(-1000, { id: "future", revision: 7n })];
   assert.deepEqual(table(backups, { last: 1 }), [
@@ -279,6 +297,7 @@ test("for any history and any rules: what must stay stays, each with a reason", 
         const proven = members.find((one) => one.proven !== undefined);
         const read = members.find((one) => one.proven === "contents");
         for (const one of [proven, read]) if (one !== undefined) assert.ok(kept.has(one.id));
+        assert.ok(members.some(({ id }) => kept.has(id)), "no lineage is lost");
       }
       const isHalf =
         newest && second && newest.size < second.size && newest.size * 2 <= second.size;

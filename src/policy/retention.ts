@@ -64,7 +64,8 @@ export function compareNewestFirst(
 
 /**
  * Decides for every backup. Whatever the rules say, these stay: the newest, pinned and locked ones, the last proven one
- * of each lineage, and all of them while the newest looks wrong.
+ * of each lineage (where none is, the newest of an older one: a cluster that was wiped and has gone on is a new lineage),
+ * and all of them while the newest looks wrong.
  *
  * @param nowMs only a limit: a newest backup from the future does not count as later than this
  */
@@ -124,6 +125,8 @@ function protect(ordered: readonly Recoverable[]): Reasons {
     const proven = members.find((one) => one.proven !== undefined);
     const read = members.find((one) => one.proven === "contents");
     if (proven !== undefined) note(reasons, proven, `last proven${where}`);
+    else if (lineage !== newest.lineage)
+      note(reasons, current(members)[0] ?? members[0]!, `newest${where}`);
     if (read !== undefined && read !== proven)
       note(reasons, read, `last proven by contents${where}`);
   }
