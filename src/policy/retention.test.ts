@@ -297,7 +297,10 @@ test("for any history and any rules: what must stay stays, each with a reason", 
         const proven = members.find((one) => one.proven !== undefined);
         const read = members.find((one) => one.proven === "contents");
         for (const one of [proven, read]) if (one !== undefined) assert.ok(kept.has(one.id));
-        assert.ok(members.some(({ id }) => kept.has(id)), "no lineage is lost");
+        assert.ok(
+          members.some(({ id }) => kept.has(id)),
+          "no lineage is lost",
+        );
       }
       const isHalf =
         newest && second && newest.size < second.size && newest.size * 2 <= second.size;

@@ -91,7 +91,7 @@ test("a stranger's good signature is told from a bad one", async () => {
   const text = sign(MESSAGE, theirs);
   assert.throws(
     () => verify(MESSAGE, text, allowed),
-    refused("signer-unknown", /^signed by SHA256:\S+, which is not allowed to$/),
+    refused("signer-unknown", /^signed by SHA256:\S+, which is no key of an allowed signer$/),
   );
   assert.throws(() => verify(Buffer.of(1), text, allowed), refused("signature-invalid", /./));
 });

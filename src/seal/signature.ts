@@ -60,7 +60,10 @@ export function verify(
     throw invalid(`it is not of these bytes (key ${fingerprint})`);
   const signer = allowed.find(({ key }) => sshFingerprint(key) === fingerprint);
   if (signer === undefined)
-    throw new HoldfastError("signer-unknown", `signed by ${fingerprint}, which is not allowed to`);
+    throw new HoldfastError(
+      "signer-unknown",
+      `signed by ${fingerprint}, which is no key of an allowed signer`,
+    );
   return { principal: signer.principal, fingerprint };
 }
 

@@ -128,7 +128,7 @@ test("list notices that the newest was taken away, from where it was seen", asyn
   assert.equal(status, 0);
   assert.match(
     stderr,
-    /Warning: 1 backups newer than all that are listed were seen from here before, and are gone/,
+    /Warning: gone, though seen from here before: 1 backup newer than all that are listed/,
   );
   assert.ok(stderr.includes(made[1]!.name.id));
 });

@@ -8,6 +8,7 @@ import { cacheDirectory } from "../inputs/cache-directory.ts";
 import type { Context } from "../context.ts";
 import { addHelpSections } from "../help.ts";
 import { addAllowedSignersFlag, readTrust } from "../flags/keys.ts";
+import { count } from "../texts/count.ts";
 import { formatOutput, outputOption, type OutputFormat } from "../texts/output.ts";
 import { addRepositoryFlags, eachRepository, repositorySettings } from "../flags/repository.ts";
 import { humanSize } from "../texts/size.ts";
@@ -121,11 +122,13 @@ async function tellOddities(
   const vanished = cache === undefined ? [] : vanishedNewest(listing, cache);
   if (vanished.length > 0)
     log.warn(
-      `${vanished.length} backups newer than all that are listed were seen from here before, and are gone`,
+      `gone, though seen from here before: ${count(vanished.length, "backup")} newer than all that are listed`,
       { ids: vanished.map(({ id }) => id).join(" "), cache: cache?.directory },
     );
   if (listing.strangers > 0)
-    log.warn(`${listing.strangers} other things lie among the backups of "${listing.cluster}"`);
+    log.warn(
+      `among the backups of "${listing.cluster}" not ours: ${count(listing.strangers, "thing")}`,
+    );
 }
 
 /** A cluster without backups may be new, or its name mistyped. */

@@ -94,7 +94,7 @@ test("prune names what does not count and why, and freezes when the newest looks
   assert.equal(status, 0);
   assert.match(
     stdout,
-    new RegExp(`ignore {2}${forged.name.id} {2,}the backup .* is not allowed to`),
+    new RegExp(`ignore {2}${forged.name.id} {2,}the backup .* is no key of an allowed signer`),
   );
   assert.match(
     stderr,
