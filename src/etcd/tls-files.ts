@@ -1,11 +1,11 @@
 /** The PEM files of a TLS connection, read anew for every connection so that rotated ones are used at once. */
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
-import { getSystemErrorMessage } from "node:util";
 import { HoldfastError } from "../errors.ts";
 import { unlessAborted } from "../io/patience.ts";
 import { isPipe } from "../io/pipe.ts";
 import { readSmallFile } from "../io/small-file.ts";
+import { systemWords } from "../io/system-error.ts";
 
 export interface TlsSettings {
   /** PEM certificates that the server's has to be issued by; those of the system when left out. */
@@ -82,10 +82,9 @@ async function readPem(what: string, path: string, signal?: AbortSignal): Promis
     return Buffer.from(await readAgain(path, signal));
   } catch (error) {
     signal?.throwIfAborted();
-    const { errno, message } = error as NodeJS.ErrnoException;
     throw new HoldfastError(
       "certificate-unusable",
-      `cannot read the ${what} "${path}": ${errno === undefined ? message : getSystemErrorMessage(errno)}`,
+      `cannot read the ${what} "${path}": ${systemWords(error)}`,
       { hint: "check the path, and that this user may read it", cause: error },
     );
   }
