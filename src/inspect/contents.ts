@@ -16,7 +16,9 @@ import {
 } from "../format/mvcc/records.ts";
 import type { Candidates } from "./candidates.ts";
 import { elementsOf, isBucket, type BucketLeaves } from "./buckets.ts";
+import { ELEMENT } from "./elements.ts";
 import type { Findings } from "./findings.ts";
+import { LONGEST_PIECE } from "./long-row.ts";
 import type { AuthState } from "./report.ts";
 
 /** What the small buckets say. */
@@ -84,7 +86,7 @@ function checkNames(buckets: readonly BucketLeaves[], findings: Findings): void 
     findings.add("bucket-unknown", { bucket }, `no etcd server has a bucket "${bucket}"`);
 }
 
-/** One after the other: there can be as many leases as keys. */
+/** One after the other: there can be as many leases as keys. No server makes a record of them that is a long row's size. */
 function* recordsOf(
   candidates: Candidates,
   buckets: readonly BucketLeaves[],
@@ -103,6 +105,7 @@ function* recordsOf(
           "not-examined",
           { bucket: name },
           `a record of bucket "${name}" was too large to be examined`,
+          candidates.elements.get(index, ELEMENT.SIZE) > LONGEST_PIECE ? "error" : "warning",
         );
     }
   }

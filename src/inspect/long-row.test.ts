@@ -1,10 +1,9 @@
 /** Rows longer than what is read in one piece, as a server with a raised limit stores them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backendOf, leaseRecord, snapshotOf } from "../../test/support/backend.ts";
+import { backendOf, entries, leaseRecord, snapshotOf } from "../../test/support/backend.ts";
 import { inspected, sourceOf } from "../../test/support/inspected.ts";
 import { emptyStore, hashOfRows, statusOf } from "../../test/support/store.ts";
-import { textBytes } from "../format/bytes.ts";
 import { inspectStream } from "./inspect.ts";
 
 const LONG = (64 << 20) + 12_345;
@@ -59,10 +58,24 @@ test("damage around a long value is found", async () => {
   }
 });
 
-test("only rows can be so long", async () => {
-  const odd = backendOf(emptyStore(), { odd: [{ key: textBytes("key"), value }] });
-  const { report } = await inspected(snapshotOf(odd));
-  const [finding] = report.findings;
-  assert.equal(finding!.code, "page-invalid");
-  assert.match(finding!.message, /larger than anything etcd writes \(64 MiB, but for values\)/);
+test("in a bucket that is none of etcd's long values go by, whatever they hold", async () => {
+  const odd = entries(["a", "short"], ["b", value], ["c", "behind"], ["d", value]);
+  const others = backendOf(store, { lease: [leaseRecord(77n)], odd });
+  const { report, hashKV } = await inspected(snapshotOf(others));
+  assert.deepEqual(
+    report.findings.map(({ code, severity }) => [code, severity]),
+    [["bucket-unknown", "warning"]],
+  );
+  assert.equal(report.status.hash, statusOf(others).hash);
+  assert.equal(hashKV().hash, hashOfRows(store.rows, store.head, -1n));
+});
+
+test("a lease that is so long is none", async () => {
+  const { key } = leaseRecord(77n);
+  const { report } = await inspected(snapshotOf(backendOf(store, { lease: [{ key, value }] })));
+  const errors = report.findings.filter(({ severity }) => severity === "error");
+  assert.deepEqual(
+    errors.map(({ message }) => message),
+    ['a record of bucket "lease" was too large to be examined'],
+  );
 });

@@ -1,6 +1,12 @@
 import { concatBytes } from "../format/bytes.ts";
 import { KeyValueFields } from "../format/mvcc/key-value.ts";
 
+/**
+ * What is read in one piece at most; of what is longer only what is around its value. etcd's own limit for a request is
+ * 1.5 MiB, seldom raised to tens.
+ */
+export const LONGEST_PIECE = 64 << 20;
+
 /** What a row may have in front of its value and behind it, to be read without it: revisions, the user key, a lease. */
 export const AROUND_VALUE = 64 << 10;
 

@@ -8,6 +8,7 @@ import {
   ELEMENT_BYTES,
   FREELIST,
   LEAF,
+  MAX_KEY_BYTES,
   pageCount,
   pageFlags,
   pageId,
@@ -30,7 +31,7 @@ import {
 } from "./candidates.ts";
 import { ELEMENT } from "./elements.ts";
 import type { Stretch } from "./kept-bytes.ts";
-import { AROUND_VALUE, aroundValue } from "./long-row.ts";
+import { AROUND_VALUE, aroundValue, LONGEST_PIECE } from "./long-row.ts";
 import { reach, RunningCrc } from "./running-crc.ts";
 import { Waits, type Waiting } from "./waits.ts";
 
@@ -45,12 +46,6 @@ export const REASON = {
   OUT_OF_REACH: 7,
   TOO_MUCH: 8,
 } as const;
-
-/**
- * What is read in one piece at most; of a longer row only what is around its value. etcd's own limit for a request is
- * 1.5 MiB, seldom raised to tens.
- */
-const LONGEST_PIECE = 64 << 20;
 
 /** Runs up to this long may have their elements in any order. */
 const SHORT_RUN = 1 << 20;
@@ -314,7 +309,7 @@ export class Scan {
       const end = at + keySize + u32le(leaf.table, entry + 12);
       const reason = this.#misplaced(leaf, at, end);
       if (reason !== 0) return this.#fault(page, reason, leaf.element);
-      if (end - at > LONGEST_PIECE) return this.#waitForLongRow(leaf, at, keySize, end);
+      if (end - at > LONGEST_PIECE) return this.#waitForLongElement(leaf, at, keySize, end);
       if (end > pageEnd) return this.#waitForElement(leaf, at, end);
       leaf.allowance = this.#charge(leaf.allowance, end - at);
       if (Number.isNaN(leaf.allowance)) return this.#fault(page, REASON.TOO_MUCH, leaf.element);
@@ -340,8 +335,8 @@ export class Scan {
     leaf.tableAt = -leaf.element * ELEMENT_BYTES;
   }
 
-  /** Reads the fields in front of the value, lets the value go by, and reads those behind it. */
-  #waitForLongRow(leaf: LeafRun, at: number, keySize: number, end: number): void {
+  /** Reads what is in front of the value, lets the value go by, and reads what is behind it. */
+  #waitForLongElement(leaf: LeafRun, at: number, keySize: number, end: number): void {
     const page = leaf.start / this.#meta.pageSize;
     if (!this.#budget.spend(2 * AROUND_VALUE))
       return this.#fault(page, REASON.TOO_MUCH, leaf.element);
@@ -349,7 +344,8 @@ export class Scan {
     const resume = (): void => {
       const from = at - this.#windowStart;
       const head = this.#window.subarray(from, from + AROUND_VALUE);
-      const around = isRowKey(head, 0, keySize) ? aroundValue(head, keySize) : undefined;
+      if (!isRowKey(head, 0, keySize)) return this.#passLongOther(leaf, at, keySize, end);
+      const around = aroundValue(head, keySize);
       const behind = at + (around?.behind ?? Infinity);
       if (around === undefined || behind > end || end - behind > AROUND_VALUE)
         return this.#fault(page, REASON.TOO_LARGE, leaf.element);
@@ -359,6 +355,20 @@ export class Scan {
       });
     };
     this.#when(at + AROUND_VALUE, { from: at, resume });
+  }
+
+  /** What is no row is known by its key; of so long a value nothing is kept. */
+  #passLongOther(leaf: LeafRun, at: number, keySize: number, end: number): void {
+    const page = leaf.start / this.#meta.pageSize;
+    if (keySize > MAX_KEY_BYTES) return this.#fault(page, REASON.TOO_LARGE, leaf.element);
+    const flags = u32le(leaf.table, leaf.tableAt + leaf.element * ELEMENT_BYTES);
+    this.#addElement(leaf, at, keySize, end, flags);
+    const resume = (): void => {
+      this.#mark(leaf, end, this.#crc.upTo(end, at, leaf.crc));
+      leaf.element++;
+      this.readElements(leaf);
+    };
+    this.#when(end, { from: end, resume });
   }
 
   #recordLongRow(
@@ -376,9 +386,7 @@ export class Scan {
     const mark = this.#crc.upTo(end, at, leaf.crc);
     candidates.addElement(index, row, 0, keySize, row.bytes.length - keySize, false, false);
     candidates.elements.set(index, ELEMENT.SIZE, end - at);
-    candidates.elements.set(index, ELEMENT.MARK, mark);
-    leaf.cursor = end;
-    leaf.crc = mark;
+    this.#mark(leaf, end, mark);
     leaf.element++;
     this.readElements(leaf);
   }
@@ -391,19 +399,27 @@ export class Scan {
   }
 
   #recordElement(leaf: LeafRun, at: number, keySize: number, end: number, flags: number): void {
-    const index = leaf.first + leaf.element;
     if (at !== leaf.cursor) this.#leaveContiguity(leaf);
     const mark = leaf.isContiguous ? this.#crc.upTo(end, at, leaf.crc) : this.#crc.between(at, end);
-    this.candidates.elements.set(index, ELEMENT.MARK, mark);
-    leaf.cursor = end;
-    leaf.crc = mark;
-    const inWindow = at - this.#windowStart;
+    this.#addElement(leaf, at, keySize, end, flags);
+    this.#mark(leaf, end, mark);
+  }
+
+  #addElement(leaf: LeafRun, at: number, keySize: number, end: number, flags: number): void {
     const isBucket = (flags & BUCKET_ELEMENT) !== 0;
     if (isBucket) this.#markRun(leaf.run, HAS_BUCKETS);
     const isRoot = leaf.start === this.#meta.root * this.#meta.pageSize;
-    const valueSize = end - at - keySize;
+    const index = leaf.first + leaf.element;
+    const [inWindow, valueSize] = [at - this.#windowStart, end - at - keySize];
     const { candidates } = this;
     candidates.addElement(index, this.#stretch, inWindow, keySize, valueSize, isBucket, isRoot);
+  }
+
+  /** The leaf's next element ends here. */
+  #mark(leaf: LeafRun, end: number, mark: number): void {
+    this.candidates.elements.set(leaf.first + leaf.element, ELEMENT.MARK, mark);
+    leaf.cursor = end;
+    leaf.crc = mark;
   }
 
   #markRun(run: number, flag: number): void {

@@ -37,8 +37,11 @@ export function decodeKeyValue(bytes: Uint8Array): KeyValue {
   };
 }
 
-/** etcd knows six. */
-const MOST_FIELDS = 64;
+/** etcd knows six. The scan takes a value for no more work than its first 4096 bytes, and so many hold these. */
+const MOST_FIELDS = 2048;
+
+const START_GROUP = 3;
+const END_GROUP = 4;
 
 /** A signed 64-bit value of two unsigned halves. */
 export function int64(hi: number, lo: number): bigint {
@@ -71,14 +74,16 @@ export class KeyValueFields {
   #lo = 0;
 
   /**
-   * Fills the fields from bytes[at, end); false when they are no KeyValue. Unknown fields are passed over, as etcd does,
-   * but no more than MOST_FIELDS: a decoding never costs more than a short while, however long the value is.
+   * Fills the fields from bytes[at, end); false when they are no KeyValue. Unknown fields and groups of them are passed
+   * over, as etcd does, but no more than MOST_FIELDS: a decoding never costs more than a short while, however long the
+   * value is.
    */
   decode(bytes: Uint8Array, at: number, end: number): boolean {
     this.keyAt = this.valueAt = at;
     this.keyLength = this.valueLength = this.valueBeyond = 0;
     this.createHi = this.createLo = this.modHi = this.modLo = 0;
     this.versionHi = this.versionLo = this.leaseHi = this.leaseLo = 0;
+    let depth = 0;
     for (let fields = 0; at < end; fields++) {
       this.stoppedAt = at;
       at = this.#varint(bytes, at, end);
@@ -86,7 +91,13 @@ export class KeyValueFields {
       const field = this.#lo >>> 3;
       const wire = this.#lo & 7;
       if (field === 0) return false;
-      if (field <= 6 && wire !== (field === 1 || field === 5 ? 2 : 0)) return false;
+      const isKnown = field <= 6 && depth === 0;
+      if (isKnown && wire !== (field === 1 || field === 5 ? 2 : 0)) return false;
+      if (wire === START_GROUP || wire === END_GROUP) {
+        depth += wire === START_GROUP ? 1 : -1;
+        if (depth < 0) return false;
+        continue;
+      }
       if (wire === 1 || wire === 5) {
         at += wire === 1 ? 8 : 4;
         if (at > end) return false;
@@ -98,14 +109,14 @@ export class KeyValueFields {
       if (wire === 2) {
         if (this.#hi !== 0) return false;
         if (this.#lo > end - at) {
-          if (field === 5) this.valueBeyond = this.#lo - (end - at);
+          if (field === 5 && isKnown) this.valueBeyond = this.#lo - (end - at);
           return false;
         }
-        this.#keepBytes(field, at, this.#lo);
+        if (isKnown) this.#keepBytes(field, at, this.#lo);
         at += this.#lo;
-      } else this.#keepNumber(field);
+      } else if (isKnown) this.#keepNumber(field);
     }
-    return true;
+    return depth === 0;
   }
 
   #keepBytes(field: number, at: number, length: number): void {
