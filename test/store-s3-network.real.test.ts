@@ -183,7 +183,7 @@ test("a file that holds no authority is told before anything is asked", async ()
   const pem = readFileSync(certificate(folder.path, "cloud").caFile, "utf8");
   await writeFile(damaged, pem.replace(/\n[^\n]+\n-----END/, "\n-----END"));
   for (const [path, message] of [
-    ["/nowhere/ca.crt", /cannot read caFile "\/nowhere\/ca.crt": ENOENT/],
+    ["/nowhere/ca.crt", /cannot read caFile "\/nowhere\/ca.crt": no such file/],
     [certificate(folder.path, "cloud").keyFile, /holds no certificate in PEM/],
     [damaged, /a certificate in it is damaged/],
   ] as const) {

@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { HoldfastError } from "../errors.ts";
 import { now } from "./clock.ts";
 import { ensureDirectory } from "./published-file.ts";
+import { systemWords } from "./system-error.ts";
 
 export interface Spool extends AsyncDisposable {
   /** A new, empty folder inside. Remove it with `remove`. */
@@ -65,7 +66,7 @@ async function makeRoot(parent: string): Promise<string> {
     await ensureDirectory(parent);
     return await mkdtemp(join(parent, PREFIX));
   } catch (cause) {
-    const message = `cannot spool in "${parent}": ${(cause as Error).message}`;
+    const message = `cannot spool in "${parent}": ${systemWords(cause)}`;
     const hint = "name another folder with spoolDir=";
     throw new HoldfastError("store-misconfigured", message, { hint, cause });
   }

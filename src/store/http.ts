@@ -10,8 +10,8 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent as TlsAgent, request as requestTls } from "node:https";
 import { getCACertificates } from "node:tls";
 import { shellWord } from "../format/shell-word.ts";
-import { readSmallFile } from "../io/small-file.ts";
 import { StoreFailure } from "./failure.ts";
+import { readGivenFile } from "./given-file.ts";
 import type { Attempt } from "./retry.ts";
 import type { StoreLocation } from "./store.ts";
 
@@ -119,11 +119,7 @@ async function drained(request: ClientRequest): Promise<void> {
 
 async function authorities(caFile: string | undefined): Promise<string[] | undefined> {
   if (caFile === undefined) return undefined;
-  const text = await readSmallFile(caFile).catch((cause: unknown) => {
-    const message = `cannot read caFile "${caFile}": ${(cause as Error).message}`;
-    throw new StoreFailure("store-misconfigured", message, { cause });
-  });
-  const pem = Buffer.from(text).toString("utf8");
+  const pem = (await readGivenFile(caFile, "caFile")).toString("utf8");
   const certificates = pem.match(CERTIFICATE) ?? [];
   const refuse = (why: string): never => {
     throw new StoreFailure("store-misconfigured", `cannot use caFile "${caFile}": ${why}`, {

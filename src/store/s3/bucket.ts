@@ -7,8 +7,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { shellWord } from "../../format/shell-word.ts";
 import { now } from "../../io/clock.ts";
-import { readSmallFile } from "../../io/small-file.ts";
 import { isTransient, StoreFailure } from "../failure.ts";
+import { readGivenFile } from "../given-file.ts";
 import { createHttp, createProgress, type Http } from "../http.ts";
 import { isServiceUrl } from "../location.ts";
 import { retry } from "../retry.ts";
@@ -242,10 +242,7 @@ async function readCustomerKey(parameters: Parameters): Promise<Bucket["customer
     throw needs("sse=customer", "sseCustomerKeyFile");
   if (path === undefined) return {};
   if (parameters.get("sse") !== "customer") throw needs("sseCustomerKeyFile", "sse=customer");
-  const key = await readSmallFile(path).catch((cause: unknown) => {
-    const message = `cannot read sseCustomerKeyFile "${path}": ${(cause as Error).message}`;
-    throw new StoreFailure("store-misconfigured", message, { cause });
-  });
+  const key = await readGivenFile(path, "sseCustomerKeyFile");
   if (key.length !== 32) {
     const message = `cannot use sseCustomerKeyFile "${path}": found ${key.length} bytes, wanted 32`;
     const hint = `make one: openssl rand -out ${shellWord(path)} 32`;
