@@ -1,6 +1,6 @@
-/** The rsync driver against a real daemon, and over a real sshd. */
+/** The rsync driver against a real daemon. */
 import assert from "node:assert/strict";
-import { chmod, copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { silentLog } from "../src/io/log.ts";
@@ -10,71 +10,28 @@ import type { Store } from "../src/store/store.ts";
 import { pattern } from "./support/body.ts";
 import { noMounts, tmpfs } from "./support/mounts.ts";
 import { startRsyncDaemon } from "./support/rsync-daemon.ts";
+import { RSYNC_CAPABILITIES, rsyncSubject } from "./support/rsync-subject.ts";
 import { scratch } from "./support/scratch.ts";
-import { makeKey, startSshd } from "./support/sshd.ts";
 import { storeContract } from "./support/store-contract.ts";
-import { fails, keys, put, read, waiting, type Subject } from "./support/store-subject.ts";
+import { fails, keys, put, read, waiting } from "./support/store-subject.ts";
 import { tcpFaultProxy } from "./support/tcp-fault-proxy.ts";
 
 const MIB = 1 << 20;
 const HASTY: Persistence = { stallMs: 1000, noProgressMs: 15_000, firstPauseMs: 10 };
 
 const daemon = await startRsyncDaemon();
-const server = await startSshd();
-after(async () => {
-  await daemon[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-});
+after(async () => daemon[Symbol.asyncDispose]());
 const PLAIN: OpenOptions = { env: daemon.env, log: silentLog };
 
-function sshUrl(path: string, parameters: Readonly<Record<string, string>> = {}): string {
-  const { identityFile, knownHosts, user, port } = server;
-  const query = Object.entries({ identityFile, knownHosts, ...parameters });
-  const text = query.map(([name, value]) => `${name}=${value}`).join("&");
-  return `rsync+ssh://${user}@127.0.0.1:${port}${path}?${text}`;
-}
-
-let stores = 0;
-
-async function subject(url: (name: string) => string, root: string): Promise<Subject> {
-  const name = `store-${stores++}`;
-  const path = join(root, name, "deep");
-  // its own: what is swept here must not be another one's that is at work
-  const spool = await scratch();
-  const store = await openDriver(url(`${name}/deep`), {
-    ...PLAIN,
-    env: { ...PLAIN.env, TMPDIR: spool.path },
-  });
-  return {
-    store,
-    async leftovers() {
-      const all = await readdir(path, { recursive: true }).catch(() => []);
-      return all.filter((one) => /(^|\/)\./.test(one));
-    },
-    async abandonPut(key) {
-      await mkdir(join(path, key, ".."), { recursive: true });
-      await writeFile(join(path, key.replace(/([^/]+)$/, ".$1.Ab12Cd")), key);
-    },
-    async [Symbol.asyncDispose]() {
-      await store[Symbol.asyncDispose]();
-      await spool[Symbol.asyncDispose]();
-    },
-  };
-}
-
-const expected = { conditionalPut: false, objectLock: false, versioning: false };
-
 storeContract("a module of an rsync daemon", {
-  open: () => subject((name) => `rsync://127.0.0.1:${daemon.port}/open/${name}`, daemon.root),
-  expected,
+  open: () =>
+    rsyncSubject(
+      (name) => `rsync://127.0.0.1:${daemon.port}/open/${name}`,
+      daemon.root,
+      daemon.env,
+    ),
+  expected: RSYNC_CAPABILITIES,
   many: 120,
-});
-
-storeContract("a folder behind rsync over ssh", {
-  open: () => subject((name) => sshUrl(`${server.folder.path}/${name}`), server.folder.path),
-  expected,
-  largest: 9 * MIB,
-  many: 20,
 });
 
 describe("rsync over a connection that breaks", () => {
@@ -166,37 +123,6 @@ describe("who is who", () => {
     await refused("store-refused", closed(), { RSYNC_PASSWORD: "wrong" });
     await refused("store-refused", closed());
     await refused("store-misconfigured", `rsync://127.0.0.1:${daemon.port}/nowhere`);
-  });
-
-  test("an unknown host, a wrong host key and a wrong key are refused", async () => {
-    const knownHosts = server.folder.file("nobody");
-    await writeFile(knownHosts, "");
-    await refused("store-misconfigured", sshUrl("/tmp/x", { knownHosts }));
-    const other = await makeKey(server.folder, "stranger");
-    await refused("store-refused", sshUrl("/tmp/x", { identityFile: other }));
-  });
-
-  test("a key with a passphrase is not supported, and said so", async () => {
-    const given = openDriver(sshUrl("/tmp/x", { passphraseFile: "/tmp/none" }), PLAIN);
-    await fails("store-unsupported", given);
-  });
-
-  test("a key that is not there, and one that everybody can read, are told", async () => {
-    const { folder } = server;
-    await fails(
-      "store-misconfigured",
-      openDriver(sshUrl("/tmp/x", { identityFile: folder.file("none") }), PLAIN),
-    );
-    const identityFile = folder.file("open-key");
-    await copyFile(server.identityFile, identityFile);
-    await copyFile(`${server.identityFile}.pub`, `${identityFile}.pub`);
-    await chmod(identityFile, 0o644);
-    await using store = await openDriver(sshUrl("/tmp/x", { identityFile }), PLAIN);
-    await assert.rejects(store.stat("a", waiting), {
-      code: "store-misconfigured",
-      message: /: WARNING: UNPROTECTED PRIVATE KEY FILE!$/,
-      hint: /chmod 600/,
-    });
   });
 });
 

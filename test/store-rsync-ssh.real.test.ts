@@ -1,0 +1,69 @@
+/** The rsync driver over a real sshd. */
+import assert from "node:assert/strict";
+import { chmod, copyFile, writeFile } from "node:fs/promises";
+import { after, test } from "node:test";
+import { silentLog } from "../src/io/log.ts";
+import { openDriver, type OpenOptions } from "../src/store/open.ts";
+import type { Persistence } from "../src/store/retry.ts";
+import { rsyncEnvironment } from "./support/rsync-daemon.ts";
+import { RSYNC_CAPABILITIES, rsyncSubject } from "./support/rsync-subject.ts";
+import { makeKey, startSshd } from "./support/sshd.ts";
+import { storeContract } from "./support/store-contract.ts";
+import { fails, put, waiting } from "./support/store-subject.ts";
+
+const MIB = 1 << 20;
+const server = await startSshd();
+after(async () => server[Symbol.asyncDispose]());
+const PLAIN: OpenOptions = { env: await rsyncEnvironment(), log: silentLog };
+const HASTY: Persistence = { stallMs: 1000, noProgressMs: 15_000, firstPauseMs: 10 };
+
+function sshUrl(path: string, parameters: Readonly<Record<string, string>> = {}): string {
+  const { identityFile, knownHosts, user, port } = server;
+  const query = Object.entries({ identityFile, knownHosts, ...parameters });
+  const text = query.map(([name, value]) => `${name}=${value}`).join("&");
+  return `rsync+ssh://${user}@127.0.0.1:${port}${path}?${text}`;
+}
+
+storeContract("a folder behind rsync over ssh", {
+  open: () =>
+    rsyncSubject((name) => sshUrl(`${server.folder.path}/${name}`), server.folder.path, PLAIN.env),
+  expected: RSYNC_CAPABILITIES,
+  largest: 9 * MIB,
+  many: 20,
+});
+
+async function refused(code: Parameters<typeof fails>[0], url: string): Promise<void> {
+  await using store = await openDriver(url, { ...PLAIN, persistence: HASTY });
+  await fails(code, put(store, "a", 10));
+}
+
+test("an unknown host and a wrong key are refused", async () => {
+  const knownHosts = server.folder.file("nobody");
+  await writeFile(knownHosts, "");
+  await refused("store-misconfigured", sshUrl("/tmp/x", { knownHosts }));
+  const other = await makeKey(server.folder, "stranger");
+  await refused("store-refused", sshUrl("/tmp/x", { identityFile: other }));
+});
+
+test("a key with a passphrase is not supported, and said so", async () => {
+  const given = openDriver(sshUrl("/tmp/x", { passphraseFile: "/tmp/none" }), PLAIN);
+  await fails("store-unsupported", given);
+});
+
+test("a key that is not there, and one that everybody can read, are told", async () => {
+  const { folder } = server;
+  await fails(
+    "store-misconfigured",
+    openDriver(sshUrl("/tmp/x", { identityFile: folder.file("none") }), PLAIN),
+  );
+  const identityFile = folder.file("open-key");
+  await copyFile(server.identityFile, identityFile);
+  await copyFile(`${server.identityFile}.pub`, `${identityFile}.pub`);
+  await chmod(identityFile, 0o644);
+  await using store = await openDriver(sshUrl("/tmp/x", { identityFile }), PLAIN);
+  await assert.rejects(store.stat("a", waiting), {
+    code: "store-misconfigured",
+    message: /: WARNING: UNPROTECTED PRIVATE KEY FILE!$/,
+    hint: /chmod 600/,
+  });
+});
