@@ -16,9 +16,10 @@ export interface ContentsOptions extends StoredOptions {
 const MOST_REPORT_BYTES = 256 << 20;
 
 /**
- * The plain bytes of the snapshot (or another role), in order. Of a snapshot sealed with age or not at all, bytes come
- * before the whole was compared: a failure at the end undoes them. Throws "backup-damaged", "sealed-damaged",
- * "packed-damaged", "no-identity-matches", and "identity-unusable" where there is none at all.
+ * The plain bytes of the snapshot (or another role), in order, each piece valid until the next is asked for. Of a
+ * snapshot sealed with age or not at all, bytes come before the whole was compared: a failure at the end undoes them.
+ * Throws "backup-damaged", "sealed-damaged", "packed-damaged", "no-identity-matches", and "identity-unusable" where there
+ * is none at all.
  */
 export async function* readContents(
   repository: Repository,

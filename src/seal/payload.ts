@@ -1,6 +1,7 @@
 /** The payload of an age file on OpenSSL, several times as fast as in JavaScript. */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { CHUNK_BYTES, chunkNonce, SEALED_CHUNK_BYTES, TAG_BYTES } from "../format/age/stream.ts";
+import { freeMemory } from "../io/free-memory.ts";
 import { HoldfastError } from "../errors.ts";
 import { ALGORITHM, deriveKey, TAG } from "./key-wrap.ts";
 import { regroup } from "./regroup.ts";
@@ -64,6 +65,7 @@ export async function* openPayload(
         const opened = openChunk(sealed, key, index++, isLast);
         plain.set(opened, filled);
         filled += opened.length;
+        freeMemory(opened);
       }
       if (filled > 0) yield plain.subarray(0, filled);
     }
@@ -82,7 +84,7 @@ export function openChunk(
   key: Uint8Array,
   index: number,
   last: boolean,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const plain = tryChunk(sealed, key, chunkNonce(index, last));
   // an empty chunk behind others is as wrong as none
   if (plain !== undefined && (plain.length > 0 || index === 0)) return plain;
@@ -92,7 +94,11 @@ export function openChunk(
 
 const DAMAGED = "it is altered, or cut short";
 
-function tryChunk(sealed: Uint8Array, key: Uint8Array, nonce: Uint8Array): Uint8Array | undefined {
+function tryChunk(
+  sealed: Uint8Array,
+  key: Uint8Array,
+  nonce: Uint8Array,
+): Uint8Array<ArrayBuffer> | undefined {
   if (sealed.length < TAG_BYTES) return undefined;
   const decipher = createDecipheriv(ALGORITHM, key, nonce, TAG);
   decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));

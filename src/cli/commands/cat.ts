@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import { Command } from "commander";
 import { HoldfastError } from "../../errors.ts";
+import { unlessAborted } from "../../io/patience.ts";
 import type { Context } from "../context.ts";
 import { addHelpSections } from "../help.ts";
 import { readIdentities } from "../flags/keys.ts";
@@ -51,14 +51,14 @@ async function cat(target: string, command: Command, context: Context): Promise<
   using bar = context.progress("reading", manifest.snapshot.size);
   let bytes = 0;
   for await (const piece of readContents(far, manifest, { identities, signal })) {
-    if (!stdout.write(piece)) await drained(context);
+    await written(piece, context);
     bar.update((bytes += piece.length));
   }
 }
 
-async function drained({ stdout, signal }: Context): Promise<void> {
-  await once(stdout, "drain", { signal }).catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw error;
-  });
+/** Until then the piece's memory is not to be used again. */
+async function written(piece: Uint8Array, { stdout, signal }: Context): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  stdout.write(piece, (error) => (error ? reject(error) : resolve()));
+  await unlessAborted(promise, signal);
 }
