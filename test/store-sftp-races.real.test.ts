@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { after, test } from "node:test";
 import { StoreFailure } from "../src/store/failure.ts";
-import { putRemote } from "../src/store/sftp/put.ts";
+import { canLink, putRemote } from "../src/store/sftp/put.ts";
 import type { Remote } from "../src/store/sftp/remote.ts";
 import { openDriver } from "../src/store/open.ts";
 import { body, pattern, slowly } from "./support/body.ts";
@@ -164,6 +164,19 @@ test("a name that is taken stays so, whichever answer is lost on the way", async
       await fails("object-exists", putSmall(remote.through(losing(NAMING, lost, loss)), "taken"));
   }
   assert.deepEqual(await read(store, "taken"), pattern("taken", 1000));
+  assert.deepEqual(await here.leftovers(), []);
+});
+
+test("a server that says yes to a link and makes none: the object is there, and a taken name stays", async () => {
+  await using here = await place();
+  const { store, remote } = here;
+  const lying = remote.through(async ({ name, send }) => (name === NAMING ? undefined : send()));
+  await putSmall(lying, "a/b");
+  assert.deepEqual(await read(store, "a/b"), pattern("a/b", 10));
+  await put(store, "taken", 1000);
+  await fails("object-exists", putSmall(lying, "taken"));
+  assert.deepEqual(await read(store, "taken"), pattern("taken", 1000));
+  assert.equal(await canLink(lying, waiting.signal), false);
   assert.deepEqual(await here.leftovers(), []);
 });
 

@@ -88,24 +88,29 @@ async function giveName(
   target: string,
   key: string,
 ): Promise<Naming> {
+  // some servers say yes to a link and make none: those that do make it refuse the second one
+  if ((await isLinked(session, path, target)) && !(await isLinked(session, path, target))) {
+    await unlink(session, path);
+    return "linked";
+  }
+  if ((await lstat(session, target)) !== undefined) throw taken(key);
+  // no links there; whatever else it was, the renaming fails for it too
+  await rename(session, path, target, key);
+  return "renamed";
+}
+
+/** Whether the server says that it made a link. */
+async function isLinked(session: SftpSession, path: string, target: string): Promise<boolean> {
   try {
-    await link(session, path, target);
+    await session.ask<void>((sftp, answer) =>
+      sftp.ext_openssh_hardlink(path, target, (error) => answer(error, undefined)),
+    );
+    return true;
   } catch (error) {
     const status = statusOf(error);
     if (status === undefined || status === STATUS.missing) throw error;
-    if ((await lstat(session, target)) !== undefined) throw taken(key);
-    // no links there; whatever else it was, the renaming fails for it too
-    await rename(session, path, target, key);
-    return "renamed";
+    return false;
   }
-  await unlink(session, path);
-  return "linked";
-}
-
-function link(session: SftpSession, path: string, target: string): Promise<void> {
-  return session.ask<void>((sftp, answer) =>
-    sftp.ext_openssh_hardlink(path, target, (error) => answer(error, undefined)),
-  );
 }
 
 /** The plain one of SFTP, which most servers refuse for a name that is taken. */
