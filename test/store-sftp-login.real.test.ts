@@ -1,6 +1,6 @@
 /** Who the SFTP driver believes, and as whom it logs in. */
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { createHmac, generateKeyPairSync } from "node:crypto";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { after, test } from "node:test";
 import type { ErrorCode } from "../src/errors.ts";
@@ -104,6 +104,22 @@ test("a key with a passphrase takes it from a file, and never tells it", async (
   await assert.rejects(locked, (error: Error) => !error.message.includes("horse"));
   const without = openDriver(urlOf("/tmp/x", { identityFile }), PLAIN);
   await fails("store-misconfigured", without);
+});
+
+test("a key in a format that is not read is told, and how to rewrite it", async () => {
+  await using folder = await scratch();
+  const identityFile = folder.file("pkcs8");
+  const privateKeyEncoding = { type: "pkcs8", format: "pem" } as const;
+  const publicKeyEncoding = { type: "spki", format: "pem" } as const;
+  const encodings = { modulusLength: 2048, privateKeyEncoding, publicKeyEncoding };
+  await writeFile(identityFile, generateKeyPairSync("rsa", encodings).privateKey, { mode: 0o600 });
+  const open = () => openDriver(urlOf("/tmp/x", { identityFile }), PLAIN);
+  const hint = /is rewritten by: ssh-keygen -p -f "(.*)"$/;
+  await assert.rejects(open, { code: "store-misconfigured", hint });
+  const rewrite = ["-q", "-p", "-P", "", "-N", "", "-f", identityFile];
+  await output("ssh-keygen", rewrite, { env: { ...process.env, ...server.env } });
+  await using store = await open();
+  await fails("store-refused", store.stat("a", waiting));
 });
 
 test("a passphrase without a key is refused, and a known_hosts that cannot be read", async () => {

@@ -109,7 +109,7 @@ async function readKey(
   const why = parsed instanceof Error ? parsed.message : "it is a public key";
   throw misconfigured(
     `cannot use the key "${path}": ${why}`,
-    "give the private key with identityFile=, and the file with its passphrase with passphraseFile=",
+    `give the private key with identityFile=, and the file with its passphrase with passphraseFile=; a key in another format than OpenSSH's is rewritten by: ssh-keygen -p -f "${path}"`,
   );
 }
 
