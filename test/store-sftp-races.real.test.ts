@@ -180,6 +180,22 @@ test("a server that says yes to a link and makes none: the object is there, and 
   assert.deepEqual(await here.leftovers(), []);
 });
 
+test("a name that is taken at the last moment is told, whatever the server says to the renaming", async () => {
+  await using here = await place(bare);
+  const { store, remote } = here;
+  for (const code of [3, 4, 8]) {
+    const key = `a/${code}`;
+    const late = remote.through(async ({ name, send }) => {
+      if (name !== "rename") return send();
+      await put(store, key, 1000);
+      throw Object.assign(new Error("refused"), { code });
+    });
+    await fails("object-exists", putSmall(late, key));
+    assert.deepEqual(await read(store, key), pattern(key, 1000));
+  }
+  assert.deepEqual(await here.leftovers(), []);
+});
+
 test("a file that is opened late, by a request whose answer was lost, keeps what is in it", async () => {
   await using here = await place();
   const { store, remote } = here;

@@ -125,7 +125,8 @@ async function rename(
       sftp.rename(path, target, (error) => answer(error, undefined)),
     );
   } catch (error) {
-    if (statusOf(error) === STATUS.failure && (await lstat(session, target)) !== undefined)
+    // servers that let nothing be overwritten say "Failure" or "Permission denied"
+    if (statusOf(error) !== undefined && (await lstat(session, target)) !== undefined)
       throw taken(key);
     throw error;
   }
