@@ -196,6 +196,29 @@ test("a name that is taken at the last moment is told, whatever the server says 
   assert.deepEqual(await here.leftovers(), []);
 });
 
+test("a server that falls silent at the name: an interruption ends, and a late name is that of nothing", async (context) => {
+  await using here = await place();
+  const { store, remote } = here;
+  const silent = Promise.withResolvers<() => Promise<unknown>>();
+  const frozen = remote.through(({ name, send }) => {
+    if (name !== NAMING) return send();
+    silent.resolve(send);
+    return new Promise(() => {});
+  });
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const given = putRemote(frozen, "a", body("a", 10), { signal: stop.signal });
+  given.catch(() => {});
+  const late = await silent.promise;
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  stop.abort(reason);
+  context.mock.timers.tick(3000);
+  await assert.rejects(given, (error) => error === reason);
+  await assert.rejects(late(), { code: 2 });
+  assert.deepEqual(await keys(store), []);
+  assert.deepEqual(await here.leftovers(), []);
+});
+
 test("a file that is opened late, by a request whose answer was lost, keeps what is in it", async () => {
   await using here = await place();
   const { store, remote } = here;

@@ -13,3 +13,21 @@ export function createLastWait(): Patience {
   patience.start();
   return patience;
 }
+
+/**
+ * For what is better brought to its end than stopped: its signal follows `signal` only when the store does not answer in
+ * that time either.
+ */
+export function createGrace(signal: AbortSignal): Pick<Patience, "signal"> & Disposable {
+  const patience = createPatience(LAST_WAIT_MS, undefined, () => signal.reason as Error);
+  const start = (): void => patience.start();
+  if (signal.aborted) start();
+  else signal.addEventListener("abort", start, { once: true });
+  return {
+    signal: patience.signal,
+    [Symbol.dispose]() {
+      signal.removeEventListener("abort", start);
+      patience[Symbol.dispose]();
+    },
+  };
+}

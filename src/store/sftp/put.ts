@@ -2,7 +2,7 @@
 import { randomName } from "../../io/random.ts";
 import { StoreFailure } from "../failure.ts";
 import { requireKey } from "../key.ts";
-import { createLastWait } from "../last-wait.ts";
+import { createGrace, createLastWait } from "../last-wait.ts";
 import {
   call,
   close,
@@ -22,8 +22,6 @@ import type { SftpSession } from "./session.ts";
 import { createUpload, type Upload } from "./upload.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
 
-const NEVER = new AbortController().signal;
-
 /** Store.put. The name is refused when it is taken, asked for or not: nothing is ever overwritten. */
 export async function putRemote(
   remote: Remote,
@@ -39,8 +37,9 @@ export async function putRemote(
   try {
     const size = await upload.write(body);
     signal.throwIfAborted();
-    // from here on it is not stopped any more: who is told that it failed has to find nothing
-    await publish(remote, path, key, doing);
+    // from here on it is stopped only where the server is silent: who is told that it failed has to find nothing
+    using grace = createGrace(signal);
+    await publish(remote, path, key, doing, grace.signal);
     return { key, size, modifiedMs: undefined };
   } catch (error) {
     await discard(remote, path, upload);
@@ -48,10 +47,16 @@ export async function putRemote(
   }
 }
 
-async function publish(remote: Remote, path: string, key: string, doing: string): Promise<void> {
+async function publish(
+  remote: Remote,
+  path: string,
+  key: string,
+  doing: string,
+  signal: AbortSignal,
+): Promise<void> {
   const target = `${remote.root}/${key}`;
   let attempts = 0;
-  await persistently(remote, doing, NEVER, async (session) => {
+  await persistently(remote, doing, signal, async (session) => {
     const isAgain = ++attempts > 1;
     try {
       await within(session, folderOf(target), () => giveName(session, path, target, key));
