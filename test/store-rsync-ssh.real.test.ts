@@ -1,15 +1,20 @@
 /** The rsync driver over a real sshd. */
 import assert from "node:assert/strict";
-import { chmod, copyFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { silentLog } from "../src/io/log.ts";
 import { openDriver, type OpenOptions } from "../src/store/open.ts";
 import type { Persistence } from "../src/store/retry.ts";
+import { pattern } from "./support/body.ts";
+import { part } from "./support/parts.ts";
+import { output } from "./support/program.ts";
 import { rsyncEnvironment } from "./support/rsync-daemon.ts";
-import { RSYNC_CAPABILITIES, rsyncSubject } from "./support/rsync-subject.ts";
+import { RSYNC_CAPABILITIES, rsyncSubject, storeInOddFolder } from "./support/rsync-subject.ts";
+import { scratch } from "./support/scratch.ts";
 import { makeKey, startSshd } from "./support/sshd.ts";
 import { storeContract } from "./support/store-contract.ts";
-import { fails, put, waiting } from "./support/store-subject.ts";
+import { fails, keys, put, read, waiting } from "./support/store-subject.ts";
 
 const MIB = 1 << 20;
 const server = await startSshd();
@@ -66,4 +71,35 @@ test("a key that is not there, and one that everybody can read, are told", async
     message: /: WARNING: UNPROTECTED PRIVATE KEY FILE!$/,
     hint: /chmod 600/,
   });
+});
+
+test("a path is taken as it is, whatever a shell on the other side would make of it", async () => {
+  const { path } = server.folder;
+  await storeInOddFolder((name) => sshUrl(`${path}/${name}`), path, PLAIN);
+});
+
+const hasPython = await output("python3", ["--version"]).then(
+  () => true,
+  () => false,
+);
+
+test("a folder to which rrsync restricts the key is a store", { skip: !hasPython }, async () => {
+  await using folder = await scratch();
+  const bin = await part("ssh-rsync");
+  const script = await readFile(join(bin, "rrsync"), "utf8");
+  await writeFile(
+    folder.file("rrsync"),
+    script.replace(/^RSYNC = .*/m, `RSYNC = '${join(bin, "rsync")}'`),
+  );
+  await using own = await startSshd({
+    settings: [`ForceCommand python3 ${folder.file("rrsync")} ${folder.path}`],
+  });
+  const { identityFile, knownHosts, user, port } = own;
+  const url = `rsync+ssh://${user}@127.0.0.1:${port}/store?identityFile=${identityFile}&knownHosts=${knownHosts}`;
+  await using store = await openDriver(url, PLAIN);
+  assert.deepEqual(await keys(store), []);
+  await put(store, "a/b", 1000);
+  assert.deepEqual(await read(store, "a/b"), pattern("a/b", 1000));
+  await store.delete("a/b", waiting);
+  assert.deepEqual(await keys(store), []);
 });

@@ -10,7 +10,7 @@ import type { Store } from "../src/store/store.ts";
 import { pattern } from "./support/body.ts";
 import { noMounts, tmpfs } from "./support/mounts.ts";
 import { startRsyncDaemon } from "./support/rsync-daemon.ts";
-import { RSYNC_CAPABILITIES, rsyncSubject } from "./support/rsync-subject.ts";
+import { RSYNC_CAPABILITIES, rsyncSubject, storeInOddFolder } from "./support/rsync-subject.ts";
 import { scratch } from "./support/scratch.ts";
 import { storeContract } from "./support/store-contract.ts";
 import { fails, keys, put, read, waiting } from "./support/store-subject.ts";
@@ -32,6 +32,14 @@ storeContract("a module of an rsync daemon", {
     ),
   expected: RSYNC_CAPABILITIES,
   many: 120,
+});
+
+test("a path is taken as it is, whatever a shell would make of it", async () => {
+  await storeInOddFolder(
+    (name) => `rsync://127.0.0.1:${daemon.port}/open/${name}`,
+    daemon.root,
+    PLAIN,
+  );
 });
 
 describe("rsync over a connection that breaks", () => {

@@ -9,6 +9,9 @@ rsync: [Receiver] read error: Connection reset by peer (104)
 const DENIED = `rsync: [sender] opendir "/srv/x" failed: Permission denied (13)
 rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1956)
 `;
+const CUT = `rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]
+rsync error: error in rsync protocol data stream (code 12) at io.c(228) [Receiver=3.5.0]
+`;
 
 function failure(status: number | null, stderr: string): [string, boolean] {
   const { code, isTransient } = rsyncFailure("list", { status, stdout: "", stderr });
@@ -23,11 +26,22 @@ test("only what is not there is nothing", () => {
   assert.equal(isNothing(23, DENIED), false);
   assert.equal(isNothing(23, GONE + DENIED), false);
   assert.equal(isNothing(23, ""), false);
+  const restricted = "/usr/bin/rrsync error: post-realpath open failed: /a/ No such file or directory\n";
+  assert.equal(isNothing(12, restricted + CUT), true);
+  assert.equal(isNothing(12, `rrsync error: unsafe arg: /a\n${CUT}`), false);
 });
 
 test("statuses and words become codes", () => {
   assert.deepEqual(failure(23, DENIED), ["store-refused", false]);
   assert.deepEqual(failure(1, "ERROR: module is read only\n"), ["store-read-only", false]);
+  assert.deepEqual(failure(1, "ERROR: module is write only\n"), ["store-refused", false]);
+  for (const [words, code] of [
+    ["rrsync error: sending to read-only server is not allowed", "store-read-only"],
+    ["rrsync error: reading from write-only server is not allowed", "store-refused"],
+    ["rrsync error: option -s has been disabled on this server.", "store-unsupported"],
+    ["openrsync: unrecognized option '--fsync'", "store-unsupported"],
+  ])
+    assert.deepEqual(failure(12, `${words}\n${CUT}`), [code, false]);
   const full = 'rsync: [receiver] write failed on "x": No space left on device (28)\n';
   assert.deepEqual(failure(11, full), ["store-full", false]);
   assert.deepEqual(failure(5, "@ERROR: auth failed on module m\n"), ["store-refused", false]);

@@ -12,9 +12,14 @@ interface Meaning {
 /** The first that fits. */
 const MEANINGS: readonly Meaning[] = [
   {
-    words: /module is read.only|Read-only file system/i,
+    words: /module is read.only|read-only server|Read-only file system/i,
     code: "store-read-only",
-    hint: "set `read only = no` for the module, or mount its disk for writing",
+    hint: "set `read only = no` for the module, take -ro from rrsync, or mount its disk for writing",
+  },
+  {
+    words: /module is write.only|write-only server/i,
+    code: "store-refused",
+    hint: "set `write only = no` for the module, or take -wo from rrsync: what is written has to be looked at too",
   },
   {
     words: /No space left|Disk quota exceeded/i,
@@ -37,7 +42,7 @@ const MEANINGS: readonly Meaning[] = [
     hint: "the first piece of the path is the module: see rsyncd.conf",
   },
   {
-    words: /rsync: (command )?not found|remote command not found|unknown option|--fsync/i,
+    words: /rsync: (command )?not found|remote command not found|(unknown|invalid|unrecognized) option|option .* disabled on this server|--fsync/i,
     code: "store-unsupported",
     hint: "rsync 3.2.4 or later is needed here and there",
   },
@@ -81,12 +86,17 @@ function lastWords(stderr: string): string {
   return first.replace(/^@ +(.*?) +@$/, "$1").slice(0, 300);
 }
 
+/** Of a server, and of the script that restricts one to a folder, which looks for itself and ends with another status. */
+const SENDER = /^rsync: \[sender\]/;
+const RESTRICTED = /^\S*rrsync error: /;
+
 /** Whether rsync says that nothing is there, and nothing else. */
 export function isNothingThere({ status, stderr }: Ran): boolean {
   // what this side says afterwards is only that the other one has gone
-  const complaints = stderr.split(/[\r\n]+/).filter((line) => line.startsWith("rsync: [sender]"));
+  const wanted = status === 23 ? SENDER : RESTRICTED;
+  const complaints = stderr.split(/[\r\n]+/).filter((line) => wanted.test(line));
   return (
-    status === 23 &&
+    status !== 0 &&
     complaints.length > 0 &&
     complaints.every((line) => /No such file or directory|Not a directory/i.test(line))
   );

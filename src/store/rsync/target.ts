@@ -22,7 +22,6 @@ export async function rsyncTarget(
   const isDaemon = location.scheme === "rsync";
   const base = isDaemon ? daemonBase(location) : `${sshUser(location)}@${host(location)}:/`;
   const usual = [
-    "--protect-args",
     "--no-human-readable",
     `--timeout=${seconds}`,
     ...(isDaemon ? [`--contimeout=${seconds}`] : ["-e", await remoteShell(location, seconds)]),
@@ -30,6 +29,9 @@ export async function rsyncTarget(
   const env = {
     ...location.env,
     RSYNC_PASSWORD: isDaemon ? await password(location) : "",
+    // how arguments are quoted for the other side: as rsync does by itself, which restricted servers understand too
+    RSYNC_OLD_ARGS: "0",
+    RSYNC_PROTECT_ARGS: "0",
     // lists are read by us
     LC_ALL: "C",
     TZ: "UTC",
