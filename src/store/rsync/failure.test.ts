@@ -35,6 +35,10 @@ test("statuses and words become codes", () => {
   assert.deepEqual(failure(23, DENIED), ["store-refused", false]);
   assert.deepEqual(failure(1, "ERROR: module is read only\n"), ["store-read-only", false]);
   assert.deepEqual(failure(1, "ERROR: module is write only\n"), ["store-refused", false]);
+  const foreign = "@ERROR: access denied to m from a.example (10.0.0.1)\n";
+  assert.deepEqual(failure(5, foreign), ["store-refused", false]);
+  const kept = "rsync: The server is configured to refuse --delete\n";
+  assert.deepEqual(failure(4, kept), ["store-refused", false]);
   for (const [words, code] of [
     ["rrsync error: sending to read-only server is not allowed", "store-read-only"],
     ["rrsync error: reading from write-only server is not allowed", "store-refused"],

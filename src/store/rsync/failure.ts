@@ -22,6 +22,11 @@ const MEANINGS: readonly Meaning[] = [
     hint: "set `write only = no` for the module, or take -wo from rrsync: what is written has to be looked at too",
   },
   {
+    words: /access denied to|configured to refuse/i,
+    code: "store-refused",
+    hint: "see `hosts allow` and `refuse options` of the module in rsyncd.conf",
+  },
+  {
     words: /No space left|Disk quota exceeded/i,
     code: "store-full",
     hint: "free some space there, or raise the quota, and run it again",
