@@ -84,7 +84,7 @@ async function explain(
     return failure(
       "store-refused",
       `permission denied in "${remote.root}"`,
-      "give this user the right to read, write and list in the folder",
+      "give this user the right to read, write, rename, delete and list in the folder",
     );
   if (status === STATUS.missing)
     return failure(
