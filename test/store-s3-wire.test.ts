@@ -260,3 +260,21 @@ test("a lock is asked for where objects are made, with a digest of every body", 
     );
   }
 });
+
+test("a condition counts only where that of an upload does too, and what was tried goes away", async () => {
+  for (const isHonoured of [true, false]) {
+    const s3 = s3Answers();
+    const respond: Respond = (asked) => {
+      if (isHonoured || kindOf(asked) !== "complete") return s3(asked);
+      const { "if-none-match": _ignored, ...headers } = asked.headers;
+      return s3({ ...asked, headers });
+    };
+    await using here = await place("", respond);
+    assert.equal((await here.store.capabilities(waiting)).conditionalPut, isHonoured);
+    const removed = here.stub.asked.filter(({ method }) => method === "DELETE");
+    assert.deepEqual(
+      removed.map(({ query }) => [...query.keys()].includes("uploadId")),
+      [true, false],
+    );
+  }
+});

@@ -1,6 +1,8 @@
 /** Objects in a bucket of S3, or of what speaks like it. */
 import {
   AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
@@ -9,6 +11,7 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  UploadPartCommand,
   type ListMultipartUploadsCommandInput,
   type ListMultipartUploadsCommandOutput,
   type MultipartUpload,
@@ -59,7 +62,10 @@ async function probe(bucket: Bucket): Promise<Capabilities> {
   return { conditionalPut: await isConditional(bucket, signal), objectLock, versioning };
 }
 
-/** Puts an empty object twice, under a name that is none of ours, and takes it away again. */
+/**
+ * Puts an empty object twice, under a name that is none of ours, then an upload, and takes it away again: some look at
+ * the condition of a put, and not at that of an upload.
+ */
 async function isConditional(bucket: Bucket, signal: AbortSignal): Promise<boolean> {
   const probed = { Bucket: bucket.name, Key: `${bucket.prefix}.probe-${randomName(16)}` };
   const putting = { what: "try a conditional put", permission: "s3:PutObject" };
@@ -82,7 +88,8 @@ async function isConditional(bucket: Bucket, signal: AbortSignal): Promise<boole
     }
   };
   if ((await put()) !== undefined) return false;
-  const second = await put();
+  const isRefused =
+    (await put())?.code === "object-exists" && (await isUploadRefused(bucket, probed, signal));
   await bucket
     .call(
       { what: "delete what was tried", permission: "s3:DeleteObject" },
@@ -90,7 +97,37 @@ async function isConditional(bucket: Bucket, signal: AbortSignal): Promise<boole
       (client, options) => client.send(new DeleteObjectCommand(probed), options),
     )
     .catch(() => {}); // who may only write cannot
-  return second?.code === "object-exists";
+  return isRefused;
+}
+
+/** Whether no upload can be completed under a name that is taken. */
+async function isUploadRefused(
+  bucket: Bucket,
+  taken: { readonly Bucket: string; readonly Key: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const doing = { what: "try a conditional upload", permission: "s3:PutObject" };
+  const { UploadId } = await bucket.call(doing, signal, (client, options) =>
+    client.send(new CreateMultipartUploadCommand(taken), options),
+  );
+  const upload = { ...taken, UploadId };
+  try {
+    const part = { ...upload, PartNumber: 1, Body: new Uint8Array(1) };
+    const { ETag } = await bucket.call(doing, signal, (client, options) =>
+      client.send(new UploadPartCommand(part), options),
+    );
+    const parts = { IfNoneMatch: "*", MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } };
+    await bucket.call(doing, signal, (client, options) =>
+      client.send(new CompleteMultipartUploadCommand({ ...upload, ...parts }), options),
+    );
+    return false;
+  } catch (error) {
+    if (error instanceof StoreFailure && error.code === "store-unsupported") return false;
+    if (error instanceof StoreFailure && error.code === "object-exists") return true;
+    throw error;
+  } finally {
+    await abortUpload(bucket, upload, signal).catch(() => {}); // who may only write cannot
+  }
 }
 
 /** Many services know no locks, and many users may not ask: that is "none". */
