@@ -233,6 +233,25 @@ test("a sweep goes through all pages of unfinished uploads, and leaves the young
   assert.deepEqual(new Set(lists.map(({ query }) => query.get("prefix"))), new Set(["of/tests/"]));
 });
 
+test("a sweep finds uploads also where a prefix has to be a whole key, and bears to hear that there are none", async () => {
+  const old = "2026-01-01T00:00:00.000Z";
+  const all = uploadsAnswer([
+    ["of/others/a", "1", old],
+    ["of/tests/b", "2", old],
+  ]);
+  const likeMinio: Respond = (asked) =>
+    asked.query.get("prefix") ? { body: "<ListMultipartUploadsResult/>" } : all(asked);
+  await using here = await place("", likeMinio);
+  assert.equal(await here.store.sweep(86_400_000, waiting), 1);
+  const aborted = here.stub.asked.filter(({ method }) => method === "DELETE");
+  assert.deepEqual(
+    aborted.map(({ path }) => path),
+    ["/of/tests/b"],
+  );
+  await using rclone = await place("", () => s3Error(404, "NoSuchUpload"));
+  assert.equal(await rclone.store.sweep(1, waiting), 0);
+});
+
 test("a list of unfinished uploads that goes round in a circle is told", async () => {
   const page = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>";
   const list = `<ListMultipartUploadsResult>${page}</ListMultipartUploadsResult>`;

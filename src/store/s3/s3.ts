@@ -303,25 +303,41 @@ async function hasLocks(bucket: Bucket, signal: AbortSignal): Promise<boolean> {
 
 async function sweepUploads(bucket: Bucket, graceMs: number, { signal }: Waiting): Promise<number> {
   let swept = 0;
-  for await (const { Key = "", UploadId, Initiated } of listUploads(bucket, signal)) {
+  for await (const { Key = "", UploadId, Initiated } of findUploads(bucket, signal)) {
     const isOld = now().getTime() - (Initiated?.getTime() ?? Infinity) >= graceMs;
-    if (!isOld || !isKey(Key.slice(bucket.prefix.length))) continue;
+    const isOurs = Key.startsWith(bucket.prefix) && isKey(Key.slice(bucket.prefix.length));
+    if (!isOld || !isOurs) continue;
     if (await abortUpload(bucket, { Bucket: bucket.name, Key, UploadId }, signal)) swept++;
   }
   return swept;
 }
 
-async function* listUploads(bucket: Bucket, signal: AbortSignal): AsyncIterable<MultipartUpload> {
+/** MinIO takes the prefix for a whole key: where none begins with it, all in the bucket are looked at. */
+async function* findUploads(bucket: Bucket, signal: AbortSignal): AsyncIterable<MultipartUpload> {
+  let isAny = false;
+  for await (const upload of listUploads(bucket, bucket.prefix, signal)) {
+    isAny = true;
+    yield upload;
+  }
+  if (!isAny && bucket.prefix !== "") yield* listUploads(bucket, "", signal);
+}
+
+async function* listUploads(
+  bucket: Bucket,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncIterable<MultipartUpload> {
   const doing = { what: "list unfinished uploads", permission: "s3:ListBucketMultipartUploads" };
-  const all = { Bucket: bucket.name, Prefix: bucket.prefix };
+  const all = { Bucket: bucket.name, Prefix: prefix };
   let after: Pick<ListMultipartUploadsCommandInput, "KeyMarker" | "UploadIdMarker"> = {};
   for (;;) {
     const place = { ...all, ...after };
-    const page: ListMultipartUploadsCommandOutput = await bucket.call(
-      doing,
-      signal,
-      (client, options) => client.send(new ListMultipartUploadsCommand(place), options),
-    );
+    const page: ListMultipartUploadsCommandOutput | undefined = await bucket
+      .call(doing, signal, (client, options) =>
+        client.send(new ListMultipartUploadsCommand(place), options),
+      )
+      .catch(unlessGone);
+    if (page === undefined) return; // so says rclone of a bucket that never had any
     yield* page.Uploads ?? [];
     if (page.IsTruncated !== true) return;
     const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
@@ -346,9 +362,14 @@ async function abortUpload(
     );
     return true;
   } catch (error) {
-    if (error instanceof StoreFailure && /NoSuchUpload/.test(error.message)) return false;
-    throw error;
+    return unlessGone(error) ?? false;
   }
+}
+
+/** Undefined where the service knows of no such upload; throws every other failure. */
+function unlessGone(error: unknown): undefined {
+  if (error instanceof StoreFailure && /NoSuchUpload/.test(error.message)) return undefined;
+  throw error;
 }
 
 function target(bucket: Bucket, key: string): { Bucket: string; Key: string } {
