@@ -297,3 +297,23 @@ test("a condition counts only where that of an upload does too, and what was tri
     );
   }
 });
+
+test("who may not ask for locks and versions learns of them by what is put", async () => {
+  const s3 = s3Answers();
+  const refusing: Respond = (asked) => {
+    if (asked.query.has("object-lock") || asked.query.has("versioning"))
+      return s3Error(403, "AccessDenied");
+    const answer = s3(asked);
+    if (kindOf(asked) !== "put" || answer === undefined || answer === "reset") return answer;
+    return { ...answer, headers: { ...answer.headers, "x-amz-version-id": "v1" } };
+  };
+  await using plain = await place("", refusing);
+  const expected = { conditionalPut: true, objectLock: false, versioning: true };
+  assert.deepEqual(await plain.store.capabilities(waiting), expected);
+  await using locking = await place("&lockMode=governance&lockDays=1", refusing);
+  assert.deepEqual(await locking.store.capabilities(waiting), { ...expected, objectLock: true });
+
+  // a delete would only hide what somebody else has locked
+  await put(locking.store, "a", 10);
+  await fails("object-locked", plain.store.delete("a", waiting));
+});

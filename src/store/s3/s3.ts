@@ -15,6 +15,7 @@ import {
   type ListMultipartUploadsCommandInput,
   type ListMultipartUploadsCommandOutput,
   type MultipartUpload,
+  type PutObjectCommandOutput,
 } from "@aws-sdk/client-s3";
 import { now } from "../../io/clock.ts";
 import { unlessAborted } from "../../io/patience.ts";
@@ -58,26 +59,29 @@ async function probe(bucket: Bucket): Promise<Capabilities> {
     lockOf(bucket, signal),
     isVersioned(bucket, signal),
   ]);
-  const objectLock = lock === "default" || (lock === "possible" && bucket.locks);
-  return { conditionalPut: await isConditional(bucket, signal), objectLock, versioning };
+  const objectLock = lock === "default" || (lock !== "none" && bucket.locks);
+  const seen = await tryConditions(bucket, signal);
+  return { ...seen, objectLock, versioning: versioning || seen.versioning };
 }
 
 /**
  * Puts an empty object twice, under a name that is none of ours, then an upload, and takes it away again: some look at
- * the condition of a put, and not at that of an upload.
+ * the condition of a put, and not at that of an upload. What gets a version is in a bucket that has them.
  */
-async function isConditional(bucket: Bucket, signal: AbortSignal): Promise<boolean> {
+async function tryConditions(
+  bucket: Bucket,
+  signal: AbortSignal,
+): Promise<Pick<Capabilities, "conditionalPut" | "versioning">> {
   const probed = { Bucket: bucket.name, Key: `${bucket.prefix}.probe-${randomName(16)}` };
   const putting = { what: "try a conditional put", permission: "s3:PutObject" };
-  const put = async (): Promise<StoreFailure | undefined> => {
+  const put = async (): Promise<PutObjectCommandOutput | StoreFailure> => {
     try {
-      await bucket.call(putting, signal, (client, options) =>
+      return await bucket.call(putting, signal, (client, options) =>
         client.send(
           new PutObjectCommand({ ...probed, Body: new Uint8Array(0), IfNoneMatch: "*" }),
           options,
         ),
       );
-      return undefined;
     } catch (error) {
       if (
         error instanceof StoreFailure &&
@@ -87,9 +91,11 @@ async function isConditional(bucket: Bucket, signal: AbortSignal): Promise<boole
       throw error;
     }
   };
-  if ((await put()) !== undefined) return false;
-  const isRefused =
-    (await put())?.code === "object-exists" && (await isUploadRefused(bucket, probed, signal));
+  const first = await put();
+  if (first instanceof StoreFailure) return { conditionalPut: false, versioning: false };
+  const second = await put();
+  const isRefused = second instanceof StoreFailure && second.code === "object-exists";
+  const conditionalPut = isRefused && (await isUploadRefused(bucket, probed, signal));
   await bucket
     .call(
       { what: "delete what was tried", permission: "s3:DeleteObject" },
@@ -97,7 +103,7 @@ async function isConditional(bucket: Bucket, signal: AbortSignal): Promise<boole
       (client, options) => client.send(new DeleteObjectCommand(probed), options),
     )
     .catch(() => {}); // who may only write cannot
-  return isRefused;
+  return { conditionalPut, versioning: ![undefined, "", "null"].includes(first.VersionId) };
 }
 
 /** Whether no upload can be completed under a name that is taken. */
@@ -130,17 +136,19 @@ async function isUploadRefused(
   }
 }
 
-/** Many services know no locks, and many users may not ask: that is "none". */
+/** Many services know no locks: that is "none". Many users may not ask. */
 async function lockOf(
   bucket: Bucket,
   signal: AbortSignal,
-): Promise<"default" | "possible" | "none"> {
+): Promise<"default" | "possible" | "none" | "unknown"> {
   const doing = { what: "ask for object lock", permission: "s3:GetBucketObjectLockConfiguration" };
   const found = await orNothing(
     bucket.call(doing, signal, (client, options) =>
       client.send(new GetObjectLockConfigurationCommand({ Bucket: bucket.name }), options),
     ),
+    "unknown" as const,
   );
+  if (found === "unknown") return found;
   const configuration = found?.ObjectLockConfiguration;
   if (configuration?.ObjectLockEnabled !== "Enabled") return "none";
   return configuration.Rule?.DefaultRetention === undefined ? "possible" : "default";
@@ -152,11 +160,13 @@ async function isVersioned(bucket: Bucket, signal: AbortSignal): Promise<boolean
     bucket.call(doing, signal, (client, options) =>
       client.send(new GetBucketVersioningCommand({ Bucket: bucket.name }), options),
     ),
+    undefined,
   );
   return found?.Status === "Enabled";
 }
 
-async function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
+/** What is not known there is undefined. */
+async function orNothing<T, U>(asked: Promise<T>, ifRefused: U): Promise<T | U | undefined> {
   try {
     return await asked;
   } catch (error) {
@@ -165,7 +175,7 @@ async function orNothing<T>(asked: Promise<T>): Promise<T | undefined> {
       error.message,
     );
     if (isTelling) throw error;
-    return undefined;
+    return error.code === "store-refused" ? ifRefused : undefined;
   }
 }
 
