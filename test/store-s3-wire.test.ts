@@ -65,9 +65,9 @@ async function used({ store, stub }: Place): Promise<Map<string, Asked[]>> {
   }
   const kinds = Map.groupBy(stub.asked, kindOf);
   const counts = [...kinds].map(([kind, all]) => [kind, all.length] as const);
-  // the look before each put is one more head
+  // the look before each put is one more head, that for the lock of an upload another
   assert.deepEqual(Object.fromEntries(counts), {
-    head: 4,
+    head: store.url.includes("lockMode") ? 5 : 4,
     put: 1,
     create: 1,
     part: 2,
@@ -296,6 +296,28 @@ test("a condition counts only where that of an upload does too, and what was tri
       [true, false],
     );
   }
+});
+
+test("the lock of an upload that the service forgot is asked for again", async () => {
+  const s3 = s3Answers();
+  const forgetting: Respond = (asked) => {
+    if (asked.query.has("retention")) return {};
+    if (kindOf(asked) !== "create") return s3(asked);
+    const kept = Object.entries(asked.headers).filter(([name]) => !/object-lock/.test(name));
+    return s3({ ...asked, headers: Object.fromEntries(kept) });
+  };
+  await using here = await place("&lockMode=compliance&lockDays=30", forgetting);
+  for (const [key, size] of [
+    ["small", 10],
+    ["large", LARGE],
+  ] as const)
+    await put(here.store, key, size);
+  const [asked, ...others] = here.stub.asked.filter(({ query }) => query.has("retention"));
+  assert.deepEqual([asked?.method, asked?.path, others], ["PUT", "/of/tests/large", []]);
+  const text = asked!.body.toString();
+  assert.match(text, /<Mode>COMPLIANCE</);
+  const days = (Date.parse(/Date>([^<]+)/.exec(text)![1]!) - Date.now()) / 86_400_000;
+  assert.ok(days > 29.9 && days <= 30, text);
 });
 
 test("who may not ask for locks and versions learns of them by what is put", async () => {

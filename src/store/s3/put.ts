@@ -5,8 +5,10 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   PutObjectCommand,
+  PutObjectRetentionCommand,
   UploadPartCommand,
   type CompletedPart,
+  type ObjectLockRetention,
 } from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
 import { MOST_PARTS, sendParts, type Part } from "../body-parts.ts";
@@ -47,6 +49,7 @@ export async function putObject(
     done.sort((a, b) => a.PartNumber! - b.PartNumber!);
     await complete(put, uploadId, done);
   });
+  await lockWhole(put);
   return { key, size, modifiedMs: undefined };
 }
 
@@ -123,6 +126,26 @@ async function complete(put: Put, uploadId: string, parts: CompletedPart[]): Pro
         options,
       ),
     ),
+  );
+}
+
+/** Some forget the lock of what came in parts (radosgw 16): it is asked for once more there. */
+async function lockWhole(put: Put): Promise<void> {
+  const { place: bucket, key, signal } = put;
+  if (!bucket.locks) return;
+  const found = await lookAt(bucket, key, "insist", signal).catch((error: unknown) => {
+    // who may only write cannot look
+    if (error instanceof StoreFailure && error.code === "store-refused") return undefined;
+    throw error;
+  });
+  if (found === undefined || found.ObjectLockRetainUntilDate !== undefined) return;
+  const { ObjectLockMode: Mode, ObjectLockRetainUntilDate: RetainUntilDate } = creation(put);
+  const Retention = { Mode, RetainUntilDate } as ObjectLockRetention;
+  await bucket.insist(
+    { what: `lock "${key}"`, permission: "s3:PutObjectRetention" },
+    signal,
+    (client, options) =>
+      client.send(new PutObjectRetentionCommand({ ...target(put), Retention }), options),
   );
 }
 
