@@ -115,6 +115,28 @@ test("encryption with the service's keys and with KMS is asked for where objects
   }
 });
 
+test("encryption may be confirmed for each part instead of the upload", async () => {
+  for (const isConfirmed of [true, false]) {
+    const s3 = s3Answers();
+    const respond: Respond = (asked) => {
+      const answer = s3(asked);
+      const isSilent = kindOf(asked) === "create" || !isConfirmed;
+      return isSilent && typeof answer === "object" ? { ...answer, headers: { etag: "x" } } : answer;
+    };
+    await using here = await place("&sse=AES256", respond);
+    const putting = put(here.store, "large", LARGE);
+    await (isConfirmed ? putting : fails("store-unsupported", putting));
+  }
+});
+
+test("a key that the service does not have is told", async () => {
+  const unknown: Respond = ({ method }) =>
+    method === "PUT" ? s3Error(404, "kms:KeyNotFound") : s3Error(404, "NoSuchKey");
+  await using here = await place(`&sse=aws:kms&sseKmsKeyId=of-nobody`, unknown);
+  const expected = { code: "store-misconfigured", hint: /correct sseKmsKeyId/ };
+  await assert.rejects(put(here.store, "a", 10), expected);
+});
+
 test("a key of the customer comes with every request about an object, and is told nobody else", async () => {
   await using folder = await scratch();
   const key = randomBytes(32);

@@ -77,6 +77,11 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   IncorrectRegion: REGION,
   NoSuchKey: { code: "object-missing", says: "there is none" },
   NotFound: { code: "object-missing", says: "there is none" },
+  "kms:KeyNotFound": {
+    code: "store-misconfigured",
+    says: "the service has no key of this name to encrypt with",
+    hint: "correct sseKmsKeyId=, or make the key",
+  },
   PreconditionFailed: { code: "object-exists", says: "there is one of this name already" },
   ConditionalRequestConflict: {
     code: "store-unreachable",

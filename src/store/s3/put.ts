@@ -39,15 +39,15 @@ export async function putObject(
     return { key, size: first.bytes.length, modifiedMs: undefined };
   }
   let size = 0;
-  await inUpload(put, async (uploadId) => {
+  await inUpload(put, async (upload) => {
     const done: CompletedPart[] = [];
     await sendParts(parts, sending, async (part) => {
       size += part.bytes.length;
-      done.push(await sendPart(put, uploadId, part));
+      done.push(await sendPart(put, upload, part));
       recycle(part);
     });
     done.sort((a, b) => a.PartNumber! - b.PartNumber!);
-    await complete(put, uploadId, done);
+    await complete(put, upload.id, done);
   });
   await lockWhole(put);
   return { key, size, modifiedMs: undefined };
@@ -70,8 +70,14 @@ async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
   throw notEncrypted(put);
 }
 
+interface Upload {
+  readonly id: string;
+  /** Whether the service has said that it encrypts as it was asked to. Some say so of each part only (MinIO). */
+  readonly isConfirmed: boolean;
+}
+
 /** Whatever fails inside, the upload is aborted then, so that its parts cost nothing. */
-async function inUpload(put: Put, work: (uploadId: string) => Promise<void>): Promise<void> {
+async function inUpload(put: Put, work: (upload: Upload) => Promise<void>): Promise<void> {
   const { place: bucket, signal } = put;
   const begin = doing(put, "begin an upload of");
   const made = await bucket.insist(begin, signal, (client, options) =>
@@ -80,32 +86,33 @@ async function inUpload(put: Put, work: (uploadId: string) => Promise<void>): Pr
   if (made.UploadId === undefined)
     throw new StoreFailure("store-wrong-answer", `cannot put "${put.key}": the upload got no name`);
   try {
-    if (!isEncrypted(bucket, made)) throw notEncrypted(put);
-    await work(made.UploadId);
+    await work({ id: made.UploadId, isConfirmed: isEncrypted(bucket, made) });
   } catch (error) {
     await abort(put, made.UploadId);
     throw error;
   }
 }
 
-async function sendPart(put: Put, uploadId: string, part: Part): Promise<CompletedPart> {
+async function sendPart(put: Put, upload: Upload, part: Part): Promise<CompletedPart> {
   const { place: bucket, key, signal } = put;
   if (part.number > MOST_PARTS)
     throw new StoreFailure("store-unsupported", `cannot put "${key}": it is too large for S3`);
   const what = { what: `put part ${part.number} of "${key}"`, permission: "s3:PutObject" };
-  const { ETag } = await bucket.insist(what, signal, (client, options) =>
+  const answer = await bucket.insist(what, signal, (client, options) =>
     client.send(
       new UploadPartCommand({
         ...target(put),
         ...bucket.customerKey,
         ...lockDigest(bucket, part.bytes),
-        UploadId: uploadId,
+        UploadId: upload.id,
         PartNumber: part.number,
         Body: part.bytes,
       }),
       options,
     ),
   );
+  if (!upload.isConfirmed && !isEncrypted(bucket, answer)) throw notEncrypted(put);
+  const { ETag } = answer;
   if (ETag === undefined)
     throw new StoreFailure("store-wrong-answer", `cannot ${what.what}: it got no ETag`);
   return { PartNumber: part.number, ETag };
