@@ -61,7 +61,11 @@ async function probe(bucket: Bucket): Promise<Capabilities> {
   ]);
   const objectLock = lock === "default" || (lock !== "none" && bucket.locks);
   const seen = await tryConditions(bucket, signal);
-  return { ...seen, objectLock, versioning: versioning || seen.versioning };
+  return {
+    conditionalPut: seen.conditionalPut,
+    objectLock,
+    versioning: versioning || seen.versioning,
+  };
 }
 
 /**
