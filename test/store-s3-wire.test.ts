@@ -121,7 +121,9 @@ test("encryption may be confirmed for each part instead of the upload", async ()
     const respond: Respond = (asked) => {
       const answer = s3(asked);
       const isSilent = kindOf(asked) === "create" || !isConfirmed;
-      return isSilent && typeof answer === "object" ? { ...answer, headers: { etag: "x" } } : answer;
+      return isSilent && typeof answer === "object"
+        ? { ...answer, headers: { etag: "x" } }
+        : answer;
     };
     await using here = await place("&sse=AES256", respond);
     const putting = put(here.store, "large", LARGE);
@@ -165,10 +167,15 @@ test("a key of the customer comes with every request about an object, and is tol
 test("a file that is no key, and parameters that need another, are told before anything is sent", async () => {
   await using folder = await scratch();
   await writeFile(folder.file("short"), randomBytes(31));
+  await writeFile(folder.file("key"), randomBytes(32));
   for (const [parameters, words] of [
     [`sse=customer&sseCustomerKeyFile=${folder.file("short")}`, /found 31 bytes, wanted 32/],
     [`sse=customer&sseCustomerKeyFile=${folder.file("none")}`, /cannot read sseCustomerKeyFile/],
     ["sse=customer", /without sseCustomerKeyFile/],
+    [
+      `sse=customer&sseCustomerKeyFile=${folder.file("key")}&endpoint=http://127.0.0.1:1`,
+      /unencrypted to an http/,
+    ],
     ["sseKmsKeyId=x", /without sse=aws:kms/],
     ["lockMode=compliance", /without lockDays/],
   ] as const) {

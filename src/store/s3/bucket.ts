@@ -124,6 +124,10 @@ function clientConfig({ parameters, env }: StoreLocation, http: Http): S3ClientC
     parameters.get("endpoint") ??
     endpointOf(env, "AWS_ENDPOINT_URL_S3") ??
     endpointOf(env, "AWS_ENDPOINT_URL");
+  if (parameters.get("sse") === "customer" && endpoint?.startsWith("http:")) {
+    const message = "cannot use sse=customer: the key would go unencrypted to an http:// endpoint";
+    throw new StoreFailure("store-misconfigured", message, { hint: "write https://" });
+  }
   const named = parameters.get("region") ?? given("AWS_REGION") ?? given("AWS_DEFAULT_REGION");
   const region = named ?? (endpoint === undefined ? undefined : "us-east-1");
   const profile = parameters.get("profile") ?? given("AWS_PROFILE");
