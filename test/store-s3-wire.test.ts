@@ -212,6 +212,17 @@ test("what comes slowly is waited for, however long it takes", async () => {
   assert.equal(here.stub.asked.filter((asked) => kindOf(asked) === "complete").length, 1);
 });
 
+test("an answer that is none of S3's is told, with what to look at", async () => {
+  const line = "Client sent an HTTP request to an HTTPS server.\n";
+  await using here = await place("", () => ({ status: 400, body: line }));
+  const expected = {
+    code: "store-misconfigured",
+    message: /the answer is none of S3's \(status 400\)/,
+    hint: /https:\/\/ for a service with TLS/,
+  };
+  await assert.rejects(read(here.store, "a"), expected);
+});
+
 test("a failure that comes behind the status of a success is one", async () => {
   const s3 = s3Answers();
   let isFirst = true;

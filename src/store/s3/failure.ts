@@ -159,13 +159,23 @@ export function explainS3(doing: Doing, error: unknown): unknown {
     return new StoreFailure("object-missing", `${what}: there is none (${words})`);
   if (status === 412) return new StoreFailure("object-exists", `${what}: ${words}`);
   if (status === 501) return new StoreFailure("store-unsupported", `${what}: ${words}`);
+  const hint = hintFor(error, words);
   return new StoreFailure("store-misconfigured", `${what}: ${words}`, {
-    ...(/missing object ?lock/i.test(words) && {
-      hint: "make the bucket with object lock, or leave lockMode= and lockDays= out",
-    }),
+    ...(hint !== undefined && { hint }),
     cause: error,
   });
 }
+
+function hintFor({ message }: Error, words: string): string | undefined {
+  if (/missing object ?lock/i.test(words))
+    return "make the bucket with object lock, or leave lockMode= and lockDays= out";
+  return NO_XML.test(message)
+    ? "correct endpoint=: the host, the port, and https:// for a service with TLS"
+    : undefined;
+}
+
+/** Of an answer that is not S3's: a web server's page, or the line by which Go's servers ask for TLS. */
+const NO_XML = /deserialization error/i;
 
 function explainOther(what: string, status: number | undefined, error: Error): unknown {
   const connection = explainConnection(what, error);
@@ -223,6 +233,7 @@ function answerOf(error: Error): Answer {
 
 /** The service's own words, without what is not one line. */
 function wordsOf({ name, message }: Error, status: number | undefined): string {
+  if (NO_XML.test(message)) return `the answer is none of S3's (status ${status})`;
   const words = [name, message].filter((one) => !/^(Unknown|UnknownError|Error|)$/.test(one));
   const text = [...new Set(words)].join(": ").replaceAll(/\s+/g, " ").slice(0, 300);
   return text === "" ? `status ${status}` : text;
