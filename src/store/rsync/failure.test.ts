@@ -26,7 +26,8 @@ test("only what is not there is nothing", () => {
   assert.equal(isNothing(23, DENIED), false);
   assert.equal(isNothing(23, GONE + DENIED), false);
   assert.equal(isNothing(23, ""), false);
-  const restricted = "/usr/bin/rrsync error: post-realpath open failed: /a/ No such file or directory\n";
+  const restricted =
+    "/usr/bin/rrsync error: post-realpath open failed: /a/ No such file or directory\n";
   assert.equal(isNothing(12, restricted + CUT), true);
   assert.equal(isNothing(12, `rrsync error: unsafe arg: /a\n${CUT}`), false);
 });

@@ -47,7 +47,8 @@ const MEANINGS: readonly Meaning[] = [
     hint: "the first piece of the path is the module: see rsyncd.conf",
   },
   {
-    words: /rsync: (command )?not found|remote command not found|(unknown|invalid|unrecognized) option|option .* disabled on this server|--fsync/i,
+    words:
+      /rsync: (command )?not found|remote command not found|(unknown|invalid|unrecognized) option|option .* disabled on this server|--fsync/i,
     code: "store-unsupported",
     hint: "rsync 3.2.4 or later is needed here and there",
   },
