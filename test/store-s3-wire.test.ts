@@ -320,6 +320,25 @@ test("a lock is asked for where objects are made, with a digest of every body", 
   }
 });
 
+test("a bucket that locks whatever comes asks for a digest, and gets one from then on", async () => {
+  const s3 = s3Answers();
+  let refusals = 0;
+  const locking: Respond = (asked) => {
+    const isBody = ["put", "part"].includes(kindOf(asked)) && asked.method === "PUT";
+    if (!isBody || asked.headers["content-md5"] !== undefined) return s3(asked);
+    refusals++;
+    const words = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests";
+    return s3Error(400, "InvalidRequest", `${words} with Object Lock parameters`);
+  };
+  await using here = await place("", locking);
+  await put(here.store, "small", 1000);
+  await put(here.store, "large", LARGE);
+  assert.equal(refusals, 1);
+  assert.deepEqual(await read(here.store, "large"), pattern("large", LARGE));
+  await using probing = await place("", locking);
+  assert.equal((await probing.store.capabilities(waiting)).conditionalPut, true);
+});
+
 test("a condition counts only where that of an upload does too, and what was tried goes away", async () => {
   for (const isHonoured of [true, false]) {
     const s3 = s3Answers();

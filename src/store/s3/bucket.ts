@@ -28,6 +28,8 @@ export interface Bucket extends Disposable {
   readonly encryption: ServerSideEncryption | undefined;
   /** Whether new objects are locked. */
   readonly locks: boolean;
+  /** Whether all that is put has to come with a digest. */
+  readonly digests: { areWanted: boolean };
   /** What objects are made with: storage class, encryption, lock. */
   creation(): Record<string, unknown>;
   /** One request; fails as the contract wants. */
@@ -72,6 +74,7 @@ export async function openBucket(location: StoreLocation, tools: DriverTools): P
     customerKey,
     encryption: encryption?.ServerSideEncryption,
     locks: lock !== undefined,
+    digests: { areWanted: lock !== undefined },
     creation: () => ({
       ...(storageClass !== undefined && { StorageClass: storageClass }),
       ...encryption,

@@ -10,13 +10,13 @@ import {
   type CompletedPart,
   type ObjectLockRetention,
 } from "@aws-sdk/client-s3";
-import { createHash } from "node:crypto";
 import { MOST_PARTS, sendParts, type Part } from "../body-parts.ts";
 import { beginPut, type Put as CloudPut } from "../cloud-put.ts";
 import { StoreFailure } from "../failure.ts";
 import { createLastWait } from "../last-wait.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Doing } from "./failure.ts";
+import { withDigest } from "./digest.ts";
 import { lookAt } from "./look.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
 
@@ -56,10 +56,12 @@ export async function putObject(
 async function putWhole(put: Put, bytes: Uint8Array): Promise<void> {
   const { place: bucket, signal } = put;
   const answer = await conditionally(put, (condition) =>
-    bucket.insist(doing(put, "put"), signal, (client, options) => {
-      const input = { ...condition, ...target(put), ...creation(put), Body: bytes };
-      return client.send(new PutObjectCommand({ ...input, ...lockDigest(bucket, bytes) }), options);
-    }),
+    withDigest(bucket, bytes, (digest) =>
+      bucket.insist(doing(put, "put"), signal, (client, options) => {
+        const input = { ...condition, ...target(put), ...creation(put), ...digest, Body: bytes };
+        return client.send(new PutObjectCommand(input), options);
+      }),
+    ),
   );
   if (answer === undefined || isEncrypted(bucket, answer)) return;
   await bucket.insist(
@@ -98,17 +100,19 @@ async function sendPart(put: Put, upload: Upload, part: Part): Promise<Completed
   if (part.number > MOST_PARTS)
     throw new StoreFailure("store-unsupported", `cannot put "${key}": it is too large for S3`);
   const what = { what: `put part ${part.number} of "${key}"`, permission: "s3:PutObject" };
-  const answer = await bucket.insist(what, signal, (client, options) =>
-    client.send(
-      new UploadPartCommand({
-        ...target(put),
-        ...bucket.customerKey,
-        ...lockDigest(bucket, part.bytes),
-        UploadId: upload.id,
-        PartNumber: part.number,
-        Body: part.bytes,
-      }),
-      options,
+  const answer = await withDigest(bucket, part.bytes, (digest) =>
+    bucket.insist(what, signal, (client, options) =>
+      client.send(
+        new UploadPartCommand({
+          ...target(put),
+          ...bucket.customerKey,
+          ...digest,
+          UploadId: upload.id,
+          PartNumber: part.number,
+          Body: part.bytes,
+        }),
+        options,
+      ),
     ),
   );
   if (!upload.isConfirmed && !isEncrypted(bucket, answer)) throw notEncrypted(put);
@@ -214,11 +218,6 @@ function creation({ place: bucket, token }: Put): Record<string, unknown> {
     ContentType: "application/octet-stream",
     Metadata: { [TOKEN]: token },
   };
-}
-
-/** Objects under a lock are only taken with a digest. */
-function lockDigest({ locks }: Bucket, bytes: Uint8Array): { ContentMD5?: string } {
-  return locks ? { ContentMD5: createHash("md5").update(bytes).digest("base64") } : {};
 }
 
 interface EncryptedAnswer {

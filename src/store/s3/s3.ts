@@ -24,6 +24,7 @@ import { StoreFailure } from "../failure.ts";
 import { isKey, requireKey, requirePrefix } from "../key.ts";
 import { rangeHeader, wholeRange } from "../ranged.ts";
 import { openBucket, type Bucket } from "./bucket.ts";
+import { withDigest } from "./digest.ts";
 import { lookAt } from "./look.ts";
 import { putObject } from "./put.ts";
 import type { Capabilities, Driver, GetOptions, ObjectInfo, Waiting } from "../store.ts";
@@ -77,13 +78,13 @@ async function tryConditions(
   signal: AbortSignal,
 ): Promise<Pick<Capabilities, "conditionalPut" | "versioning">> {
   const probed = { Bucket: bucket.name, Key: `${bucket.prefix}.probe-${randomName(16)}` };
+  const empty = { ...probed, Body: new Uint8Array(0) };
   const putting = { what: "try a conditional put", permission: "s3:PutObject" };
   const put = async (): Promise<PutObjectCommandOutput | StoreFailure> => {
     try {
-      return await bucket.call(putting, signal, (client, options) =>
-        client.send(
-          new PutObjectCommand({ ...probed, Body: new Uint8Array(0), IfNoneMatch: "*" }),
-          options,
+      return await withDigest(bucket, empty.Body, (digest) =>
+        bucket.call(putting, signal, (client, options) =>
+          client.send(new PutObjectCommand({ ...empty, ...digest, IfNoneMatch: "*" }), options),
         ),
       );
     } catch (error) {
@@ -123,8 +124,10 @@ async function isUploadRefused(
   const upload = { ...taken, UploadId };
   try {
     const part = { ...upload, PartNumber: 1, Body: new Uint8Array(1) };
-    const { ETag } = await bucket.call(doing, signal, (client, options) =>
-      client.send(new UploadPartCommand(part), options),
+    const { ETag } = await withDigest(bucket, part.Body, (digest) =>
+      bucket.call(doing, signal, (client, options) =>
+        client.send(new UploadPartCommand({ ...part, ...digest }), options),
+      ),
     );
     const parts = { IfNoneMatch: "*", MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } };
     await bucket.call(doing, signal, (client, options) =>
