@@ -315,12 +315,13 @@ test("an identity that does not fit proves nothing and says nothing against the 
   );
 });
 
-test("a header of which a bit is flipped is damage, also where it looks like somebody else's", async () => {
+test("a header of which a letter is another is damage, also where it looks like somebody else's", async () => {
   await using repository = await scratchRepository();
   const { manifest } = await addRealBackup(repository, { recipients: OURS.recipients });
   const path = repository.file(objectOf(manifest, "snapshot")!.key);
   const bytes = await readFile(path);
-  bytes[bytes.indexOf("X25519") + 20]! ^= 1;
+  const letter = bytes.indexOf("X25519") + 20;
+  bytes[letter] = bytes[letter] === 0x41 ? 0x42 : 0x41; // still base64
   await writeFile(path, bytes);
   const [verdict] = await verify(repository, { identities: OURS.identities });
   assert.deepEqual(codes([verdict!]), [["backup-damaged"]]);
