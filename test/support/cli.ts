@@ -1,4 +1,5 @@
-import { PassThrough, Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
+import type { Context } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/run.ts";
 
 export interface CommandResult {
@@ -31,16 +32,20 @@ export async function runForBytes(
 ): Promise<Omit<CommandResult, "stdout"> & { readonly stdout: Buffer }> {
   const { env = {}, input = new Uint8Array(), signal = new AbortController().signal } = world;
   const isTTY = world.terminal === true;
-  const stdout = Object.assign(new PassThrough(), { isTTY });
-  const stderr = Object.assign(new PassThrough(), { isTTY });
-  const out = bytesOf(stdout);
-  const err = bytesOf(stderr);
+  const [stdout, out] = sink(isTTY);
+  const [stderr, err] = sink(isTTY);
   const status = await run(argv, { env, stdin: Readable.from([input]), stdout, stderr, signal });
-  stdout.end();
-  stderr.end();
-  return { status, stdout: await out, stderr: (await err).toString() };
+  return { status, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() };
 }
 
-async function bytesOf(stream: PassThrough): Promise<Buffer> {
-  return Buffer.concat(await stream.toArray());
+/** As a pipe: what was written is a copy, since its memory may be used again. */
+function sink(isTTY: boolean): [Context["stdout"], Buffer[]] {
+  const written: Buffer[] = [];
+  const stream = new Writable({
+    write(bytes: Uint8Array, _encoding, done) {
+      written.push(Buffer.from(bytes));
+      done();
+    },
+  });
+  return [Object.assign(stream, { isTTY }), written];
 }
