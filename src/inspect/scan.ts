@@ -359,16 +359,18 @@ export class Scan {
 
   /** What is no row is known by its key; of so long a value nothing is kept. */
   #passLongOther(leaf: LeafRun, at: number, keySize: number, end: number): void {
-    const page = leaf.start / this.#meta.pageSize;
-    if (keySize > MAX_KEY_BYTES) return this.#fault(page, REASON.TOO_LARGE, leaf.element);
+    const { candidates } = this;
+    const index = leaf.first + leaf.element;
     const flags = u32le(leaf.table, leaf.tableAt + leaf.element * ELEMENT_BYTES);
-    this.#addElement(leaf, at, keySize, end, flags);
-    const resume = (): void => {
-      this.#mark(leaf, end, this.#crc.upTo(end, at, leaf.crc));
-      leaf.element++;
-      this.readElements(leaf);
-    };
-    this.#when(end, { from: end, resume });
+    if (keySize > MAX_KEY_BYTES || (flags & BUCKET_ELEMENT) !== 0)
+      return this.#fault(leaf.start / this.#meta.pageSize, REASON.TOO_LARGE, leaf.element);
+    const valueSize = end - at - keySize;
+    const inWindow = at - this.#windowStart;
+    candidates.addElement(index, this.#stretch, inWindow, keySize, valueSize, false, false);
+    this.#when(end, {
+      from: end,
+      resume: () => this.#goOnBehind(leaf, end, this.#crc.upTo(end, at, leaf.crc)),
+    });
   }
 
   #recordLongRow(
@@ -386,7 +388,14 @@ export class Scan {
     const mark = this.#crc.upTo(end, at, leaf.crc);
     candidates.addElement(index, row, 0, keySize, row.bytes.length - keySize, false, false);
     candidates.elements.set(index, ELEMENT.SIZE, end - at);
-    this.#mark(leaf, end, mark);
+    this.#goOnBehind(leaf, end, mark);
+  }
+
+  /** The long element ends here. */
+  #goOnBehind(leaf: LeafRun, end: number, mark: number): void {
+    this.candidates.elements.set(leaf.first + leaf.element, ELEMENT.MARK, mark);
+    leaf.cursor = end;
+    leaf.crc = mark;
     leaf.element++;
     this.readElements(leaf);
   }
@@ -399,27 +408,19 @@ export class Scan {
   }
 
   #recordElement(leaf: LeafRun, at: number, keySize: number, end: number, flags: number): void {
+    const index = leaf.first + leaf.element;
     if (at !== leaf.cursor) this.#leaveContiguity(leaf);
     const mark = leaf.isContiguous ? this.#crc.upTo(end, at, leaf.crc) : this.#crc.between(at, end);
-    this.#addElement(leaf, at, keySize, end, flags);
-    this.#mark(leaf, end, mark);
-  }
-
-  #addElement(leaf: LeafRun, at: number, keySize: number, end: number, flags: number): void {
+    this.candidates.elements.set(index, ELEMENT.MARK, mark);
+    leaf.cursor = end;
+    leaf.crc = mark;
+    const inWindow = at - this.#windowStart;
     const isBucket = (flags & BUCKET_ELEMENT) !== 0;
     if (isBucket) this.#markRun(leaf.run, HAS_BUCKETS);
     const isRoot = leaf.start === this.#meta.root * this.#meta.pageSize;
-    const index = leaf.first + leaf.element;
-    const [inWindow, valueSize] = [at - this.#windowStart, end - at - keySize];
+    const valueSize = end - at - keySize;
     const { candidates } = this;
     candidates.addElement(index, this.#stretch, inWindow, keySize, valueSize, isBucket, isRoot);
-  }
-
-  /** The leaf's next element ends here. */
-  #mark(leaf: LeafRun, end: number, mark: number): void {
-    this.candidates.elements.set(leaf.first + leaf.element, ELEMENT.MARK, mark);
-    leaf.cursor = end;
-    leaf.crc = mark;
   }
 
   #markRun(run: number, flag: number): void {

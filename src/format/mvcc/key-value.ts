@@ -72,6 +72,7 @@ export class KeyValueFields {
 
   #hi = 0;
   #lo = 0;
+  #passed = 0;
 
   /**
    * Fills the fields from bytes[at, end); false when they are no KeyValue. Unknown fields and groups of them are passed
@@ -83,7 +84,6 @@ export class KeyValueFields {
     this.keyLength = this.valueLength = this.valueBeyond = 0;
     this.createHi = this.createLo = this.modHi = this.modLo = 0;
     this.versionHi = this.versionLo = this.leaseHi = this.leaseLo = 0;
-    let depth = 0;
     for (let fields = 0; at < end; fields++) {
       this.stoppedAt = at;
       at = this.#varint(bytes, at, end);
@@ -91,16 +91,16 @@ export class KeyValueFields {
       const field = this.#lo >>> 3;
       const wire = this.#lo & 7;
       if (field === 0) return false;
-      const isKnown = field <= 6 && depth === 0;
-      if (isKnown && wire !== (field === 1 || field === 5 ? 2 : 0)) return false;
-      if (wire === START_GROUP || wire === END_GROUP) {
-        depth += wire === START_GROUP ? 1 : -1;
-        if (depth < 0) return false;
-        continue;
-      }
+      if (field <= 6 && wire !== (field === 1 || field === 5 ? 2 : 0)) return false;
       if (wire === 1 || wire === 5) {
         at += wire === 1 ? 8 : 4;
         if (at > end) return false;
+        continue;
+      }
+      if (wire === START_GROUP) {
+        at = this.#passGroup(bytes, at, end, MOST_FIELDS - fields);
+        if (at < 0) return false;
+        fields += this.#passed;
         continue;
       }
       if (wire !== 0 && wire !== 2) return false;
@@ -109,14 +109,39 @@ export class KeyValueFields {
       if (wire === 2) {
         if (this.#hi !== 0) return false;
         if (this.#lo > end - at) {
-          if (field === 5 && isKnown) this.valueBeyond = this.#lo - (end - at);
+          if (field === 5) this.valueBeyond = this.#lo - (end - at);
           return false;
         }
-        if (isKnown) this.#keepBytes(field, at, this.#lo);
+        this.#keepBytes(field, at, this.#lo);
         at += this.#lo;
-      } else if (isKnown) this.#keepNumber(field);
+      } else this.#keepNumber(field);
     }
-    return depth === 0;
+    return true;
+  }
+
+  /**
+   * Passes over a group, and those in it, from behind its tag on: the position behind its end, or -1 where there is none
+   * within `most` fields. `#passed` is the number of them.
+   */
+  #passGroup(bytes: Uint8Array, at: number, end: number, most: number): number {
+    this.#passed = 0;
+    for (let depth = 1; depth > 0;) {
+      if (++this.#passed > most) return -1;
+      at = this.#varint(bytes, at, end);
+      const wire = this.#lo & 7;
+      if (at < 0 || this.#hi !== 0 || this.#lo < 8 || wire > 5) return -1;
+      if (wire === START_GROUP) depth++;
+      else if (wire === END_GROUP) depth--;
+      else if (wire === 1 || wire === 5) at += wire === 1 ? 8 : 4;
+      else {
+        at = this.#varint(bytes, at, end);
+        if (at < 0) return -1;
+        if (wire === 2 && (this.#hi !== 0 || this.#lo > end - at)) return -1;
+        if (wire === 2) at += this.#lo;
+      }
+      if (at > end) return -1;
+    }
+    return at;
   }
 
   #keepBytes(field: number, at: number, length: number): void {
