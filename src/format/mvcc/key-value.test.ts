@@ -118,4 +118,10 @@ test("a value of more fields than any message has is refused early", () => {
   decodeKeyValue(concatBytes(fields));
   const long = concatBytes(Array.from({ length: 20_000 }, () => varintField(9, 1)));
   assert.throws(() => decodeKeyValue(long), /at offset 4096 of 40000/);
+  // a group, its fields and its end count as so many
+  const group = (inside: number): Uint8Array =>
+    concatBytes([fromHex("3b"), ...fields.slice(0, inside), fromHex("3c")]);
+  decodeKeyValue(group(2046));
+  assert.throws(() => decodeKeyValue(group(2047)), /at offset 0 of/);
+  assert.throws(() => decodeKeyValue(concatBytes([group(2046), long])), /at offset 4094 of/);
 });

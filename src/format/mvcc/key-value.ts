@@ -98,7 +98,7 @@ export class KeyValueFields {
         continue;
       }
       if (wire === START_GROUP) {
-        at = this.#passGroup(bytes, at, end, MOST_FIELDS - fields);
+        at = this.#passGroup(bytes, at, end, MOST_FIELDS - fields - 1);
         if (at < 0) return false;
         fields += this.#passed;
         continue;
