@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { addHelpSections } from "../help.ts";
 import { readIdentities } from "../flags/keys.ts";
 import { addOpenFlags, openBackup, OPEN_FAILURES } from "../inputs/open-backup.ts";
+import { outputSink } from "../terminal/standard-output.ts";
 
 /** `holdfast cat`. */
 export function catCommand(context: Context): Command {
@@ -49,16 +50,10 @@ async function cat(target: string, command: Command, context: Context): Promise<
   const { manifest } = backup;
   const far = { ...repository, store: parallelReads(repository.store) };
   using bar = context.progress("reading", manifest.snapshot.size);
+  const output = outputSink(context);
   let bytes = 0;
   for await (const piece of readContents(far, manifest, { identities, signal })) {
-    await written(piece, context);
+    await unlessAborted(output.write(piece, bytes), signal);
     bar.update((bytes += piece.length));
   }
-}
-
-/** Until then the piece's memory is not to be used again. */
-async function written(piece: Uint8Array, { stdout, signal }: Context): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  stdout.write(piece, (error) => (error ? reject(error) : resolve()));
-  await unlessAborted(promise, signal);
 }

@@ -8,6 +8,7 @@ import { addHelpSections } from "../help.ts";
 import { count } from "../texts/count.ts";
 import { humanSize } from "../texts/size.ts";
 import { totalLimit } from "../flags/total-limit.ts";
+import { outputSink } from "../terminal/standard-output.ts";
 
 interface Flags {
   readonly acceptFinding: readonly string[];
@@ -113,8 +114,8 @@ async function save(file: string, flags: Flags, command: Command, context: Conte
   if (storageVersion !== "") context.stdout.write(`Server version ${storageVersion}\n`);
 }
 
-function standardOutput({ stdout }: Context): Sink {
-  if (stdout.isTTY === true)
+function standardOutput(context: Context): Sink {
+  if (context.stdout.isTTY === true)
     throw new HoldfastError(
       "usage",
       "a snapshot is nothing to look at: standard output is a terminal",
@@ -122,10 +123,5 @@ function standardOutput({ stdout }: Context): Sink {
         hint: "give a file, or a pipe",
       },
     );
-  return {
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
-      }),
-  };
+  return outputSink(context);
 }
