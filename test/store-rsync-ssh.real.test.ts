@@ -9,7 +9,6 @@ import type { Persistence } from "../src/store/retry.ts";
 import { pattern } from "./support/body.ts";
 import { part } from "./support/parts.ts";
 import { output } from "./support/program.ts";
-import { rsyncEnvironment } from "./support/rsync-daemon.ts";
 import { RSYNC_CAPABILITIES, rsyncSubject, storeInOddFolder } from "./support/rsync-subject.ts";
 import { scratch } from "./support/scratch.ts";
 import { makeKey, startSshd } from "./support/sshd.ts";
@@ -19,7 +18,7 @@ import { fails, keys, put, read, waiting } from "./support/store-subject.ts";
 const MIB = 1 << 20;
 const server = await startSshd();
 after(async () => server[Symbol.asyncDispose]());
-const PLAIN: OpenOptions = { env: await rsyncEnvironment(), log: silentLog };
+const PLAIN: OpenOptions = { env: server.env, log: silentLog };
 const HASTY: Persistence = { stallMs: 1000, noProgressMs: 15_000, firstPauseMs: 10 };
 
 function sshUrl(path: string, parameters: Readonly<Record<string, string>> = {}): string {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { part, withLibraries } from "./parts.ts";
 import { start } from "./program.ts";
 import { scratch, type Scratch } from "./scratch.ts";
-import { freePort, listens } from "./sshd.ts";
+import { freePort, listens, sshEnvironment } from "./sshd.ts";
 
 export interface RsyncDaemon extends AsyncDisposable {
   readonly port: number;
@@ -14,20 +14,15 @@ export interface RsyncDaemon extends AsyncDisposable {
   readonly password: string;
   /** For more files; goes away with the daemon. */
   readonly folder: Scratch;
+  /** PATH and libraries with which rsync is found. */
   readonly env: Readonly<Record<string, string>>;
-}
-
-/** PATH and libraries with which rsync and ssh are found. */
-export async function rsyncEnvironment(): Promise<Record<string, string>> {
-  const bin = await part("ssh-rsync");
-  return { PATH: `${bin}:${process.env["PATH"]}`, LD_LIBRARY_PATH: join(bin, "..", "lib") };
 }
 
 /** @param root the modules' folder; one of its own when left out */
 export async function startRsyncDaemon(root?: string): Promise<RsyncDaemon> {
   const folder = await scratch();
   const bin = await part("ssh-rsync");
-  const env = await rsyncEnvironment();
+  const env = sshEnvironment(bin);
   const port = await freePort();
   const shown = root ?? folder.file("root");
   await mkdir(shown, { recursive: true });

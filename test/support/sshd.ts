@@ -30,6 +30,11 @@ export interface SshServerOptions {
   readonly settings?: readonly string[];
 }
 
+/** PATH and libraries with which the ssh and rsync in `bin` are found. */
+export function sshEnvironment(bin: string): { PATH: string; LD_LIBRARY_PATH: string } {
+  return { PATH: `${bin}:${process.env["PATH"]}`, LD_LIBRARY_PATH: join(bin, "..", "lib") };
+}
+
 /** A port on which nobody listens now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -74,7 +79,7 @@ export async function startSshd(options: SshServerOptions = {}): Promise<SshServ
   // sshd reads the keys as the user who wants in
   await chmod(folder.path, 0o711);
   const bin = await part("ssh-rsync");
-  const env = { PATH: `${bin}:${process.env["PATH"]}`, LD_LIBRARY_PATH: join(bin, "..", "lib") };
+  const env = sshEnvironment(bin);
   const host = await makeKey(folder, "host");
   const identityFile = await makeKey(folder, "user");
   const hostKey = (await readFile(`${host}.pub`, "utf8")).split(" ").slice(0, 2).join(" ");
