@@ -237,6 +237,19 @@ test("a failure that comes behind the status of a success is one", async () => {
   assert.ok(here.log.lines.some((line) => /^warn complete .*InternalError/.test(line)));
 });
 
+test("an upload that failed is aborted again where a part may still arrive and bring it back", async () => {
+  const s3 = s3Answers();
+  const refusing: Respond = (asked) =>
+    kindOf(asked) === "part" ? s3Error(403, "AccessDenied") : s3(asked);
+  await using here = await place("", refusing);
+  await fails("store-refused", put(here.store, "large", LARGE));
+  const aborted = here.stub.asked.filter(({ method }) => method === "DELETE");
+  assert.deepEqual(
+    aborted.map(({ path, query }) => `${path} ${query.get("uploadId")}`),
+    Array(3).fill("/of/tests/large 1"),
+  );
+});
+
 /** Unfinished uploads as S3 lists them, one on a page. */
 function uploadsAnswer(
   uploads: readonly (readonly [key: string, id: string, time: string])[],

@@ -82,7 +82,9 @@ export async function startS3({ home, tls }: S3Options = {}): Promise<S3Service>
       await output(program, ["admin", ...login, ...to, "create-user", ...made]);
       return user;
     },
-    removeBucket: (bucket) => rm(join(root!, bucket), { recursive: true, force: true }),
+    // parts of a put that broke off may still be written
+    removeBucket: (bucket) =>
+      rm(join(root!, bucket), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }),
     async [Symbol.asyncDispose]() {
       client.destroy();
       await server.stop();

@@ -238,3 +238,8 @@ function wordsOf({ name, message }: Error, status: number | undefined): string {
   const text = [...new Set(words)].join(": ").replaceAll(/\s+/g, " ").slice(0, 300);
   return text === "" ? `status ${status}` : text;
 }
+
+/** An answer without what S3 always says. */
+export function lacks(what: string, thing: string): StoreFailure {
+  return new StoreFailure("store-wrong-answer", `${what}: the answer lacks ${thing}`);
+}

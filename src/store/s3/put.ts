@@ -1,6 +1,5 @@
 /** Objects into a bucket: small ones in one request, others in parts that are sent again one by one. */
 import {
-  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
@@ -13,11 +12,11 @@ import {
 import { MOST_PARTS, sendParts, type Part } from "../body-parts.ts";
 import { beginPut, type Put as CloudPut } from "../cloud-put.ts";
 import { StoreFailure } from "../failure.ts";
-import { createLastWait } from "../last-wait.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Doing } from "./failure.ts";
 import { withDigest } from "./digest.ts";
 import { lookAt } from "./look.ts";
+import { giveUpUpload } from "./uploads.ts";
 import type { ObjectInfo, PutOptions } from "../store.ts";
 
 /** Metadata by which a put knows its own object again when the answer was lost. */
@@ -76,6 +75,8 @@ interface Upload {
   readonly id: string;
   /** Whether the service has said that it encrypts as it was asked to. Some say so of each part only (MinIO). */
   readonly isConfirmed: boolean;
+  /** Whether a part failed or was aborted under way, so that it may still arrive. */
+  isAnyPartCut: boolean;
 }
 
 /** Whatever fails inside, the upload is aborted then, so that its parts cost nothing. */
@@ -87,10 +88,12 @@ async function inUpload(put: Put, work: (upload: Upload) => Promise<void>): Prom
   );
   if (made.UploadId === undefined)
     throw new StoreFailure("store-wrong-answer", `cannot put "${put.key}": the upload got no name`);
+  const isConfirmed = isEncrypted(bucket, made);
+  const upload: Upload = { id: made.UploadId, isConfirmed, isAnyPartCut: false };
   try {
-    await work({ id: made.UploadId, isConfirmed: isEncrypted(bucket, made) });
+    await work(upload);
   } catch (error) {
-    await abort(put, made.UploadId);
+    await giveUpUpload(bucket, { ...target(put), UploadId: upload.id }, upload.isAnyPartCut);
     throw error;
   }
 }
@@ -114,7 +117,10 @@ async function sendPart(put: Put, upload: Upload, part: Part): Promise<Completed
         options,
       ),
     ),
-  );
+  ).catch((error: unknown) => {
+    upload.isAnyPartCut = true;
+    throw error;
+  });
   if (!upload.isConfirmed && !isEncrypted(bucket, answer)) throw notEncrypted(put);
   const { ETag } = answer;
   if (ETag === undefined)
@@ -189,19 +195,6 @@ async function isOurs(put: Put): Promise<boolean> {
 async function headMetadata(put: Put): Promise<Readonly<Record<string, string>> | undefined> {
   const found = await lookAt(put.place, put.key, "insist", put.signal);
   return found && (found.Metadata ?? {});
-}
-
-/** As far as it goes: what is left is swept later. */
-async function abort(put: Put, uploadId: string): Promise<void> {
-  using patience = createLastWait();
-  const { place: bucket } = put;
-  const request = { ...target(put), UploadId: uploadId };
-  const what = { ...doing(put, "abort"), permission: "s3:AbortMultipartUpload" };
-  await bucket
-    .insist(what, patience.signal, (client, options) =>
-      client.send(new AbortMultipartUploadCommand(request), options),
-    )
-    .catch(() => {});
 }
 
 function doing({ key }: Put, verb: string): Doing {
