@@ -73,6 +73,29 @@ test("what is missing is caught up, a snapshot that got lost too", async () => {
   assert.ok((await allKeys(target)).includes(manifestKey(second!.name)));
 });
 
+test("a lost signature is caught up, and a snapshot that is cut short in the target is named", async () => {
+  await using source = await scratchRepository();
+  await using target = await scratchRepository();
+  const [unsigned, short, shortInSource] = await addBackups(source, 3);
+  await copy(source, target);
+  await rm(target.file(signatureKey(manifestKey(unsigned!.name))));
+  const { key } = short!.manifest.objects[0]!;
+  await truncate(target.file(key), 5);
+  await truncate(source.file(shortInSource!.manifest.objects[0]!.key), 5);
+  const [first, second, ...others] = await copy(source, target);
+  assert.deepEqual(others, []);
+  assert.deepEqual([first!.id, first!.problem], [unsigned!.name.id, undefined]);
+  assert.equal(second!.id, short!.name.id);
+  assert.equal(second!.problem!.code, "backup-damaged");
+  assert.match(second!.problem!.hint!, new RegExp(`move "${key}" away there`));
+  await rm(target.file(key));
+  assert.deepEqual(
+    (await copy(source, target)).map(({ id, problem }) => [id, problem]),
+    [[short!.name.id, undefined]],
+  );
+  await requireConsistent(target);
+});
+
 test("a copy that was interrupted goes on, also where the snapshot is there already", async () => {
   await using source = await scratchRepository();
   await using target = await scratchRepository();

@@ -3,10 +3,9 @@
  * pins stay behind, since they are about one repository.
  */
 import { HoldfastError } from "../errors.ts";
-import type { Waiting } from "../store/store.ts";
-import { isItsOwnProblem, listBackups, loadBackup } from "./catalog.ts";
+import type { ObjectInfo, Waiting } from "../store/store.ts";
+import { isItsOwnProblem, listBackups, loadBackup, loadBackups, lostObject } from "./catalog.ts";
 import type { ListedBackup, LoadedBackup } from "./catalog.ts";
-import { manifestKey } from "./layout.ts";
 import type { ManifestObject } from "./manifest.ts";
 import { publish } from "./publish.ts";
 import type { Repository } from "./repository.ts";
@@ -21,8 +20,8 @@ export interface CopyOptions extends Waiting {
 }
 
 /**
- * Backups that the target lacks, or lacks the snapshot of; oldest first, so that what is there after an interruption is
- * a whole past. Reads names only.
+ * Backups that the target lacks, or lacks the snapshot or signature of, or has the snapshot of cut short; oldest first, so
+ * that what is there after an interruption is a whole past. Reads names, and a manifest where two sizes differ.
  */
 export async function missingBackups(
   source: Repository,
@@ -32,10 +31,19 @@ export async function missingBackups(
 ): Promise<ListedBackup[]> {
   const there = await listBackups(target, cluster, options);
   const { backups } = await listBackups(source, cluster, options);
-  const isThere = (key: string | undefined): boolean => key === undefined || there.objects.has(key);
-  return backups
-    .filter((name) => !isThere(manifestKey(name)) || !isThere(name.data?.key))
-    .toReversed();
+  const parts = ({ manifest, signature, data }: ListedBackup): ObjectInfo[] =>
+    [manifest, signature, data].filter((object) => object !== undefined);
+  const sizeThere = ({ key }: ObjectInfo): number | undefined => there.objects.get(key)?.size;
+  const missing = new Set(
+    backups.filter((name) => parts(name).some((one) => sizeThere(one) === undefined)),
+  );
+  const different = backups.filter(
+    (name) => !missing.has(name) && parts(name).some((one) => sizeThere(one) !== one.size),
+  );
+  // one of the two is damaged: what is wrong in the source alone does not concern the target
+  for await (const { name, backup } of loadBackups(source, different, options))
+    if (backup === undefined || lostObject(there, backup.manifest.objects)) missing.add(name);
+  return backups.filter((name) => missing.has(name)).toReversed();
 }
 
 /** What became of one backup. */
@@ -106,7 +114,12 @@ async function copyObject(
     storedBytes(from, object, backup.name.id, { signal });
   if ((await target.store.stat(key, { signal })) !== undefined) {
     // Of a copy that was interrupted. Names are never used twice: it is the same, or it is damaged.
-    for await (const _ of read(target));
+    try {
+      for await (const _ of read(target));
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== "backup-damaged") throw error;
+      throw new HoldfastError(error.code, error.message, { hint: replaceable(key), cause: error });
+    }
     return progress(size);
   }
   await target.store.put(key, counted(read(source), progress), {
@@ -114,6 +127,11 @@ async function copyObject(
     sizeHint: size,
     signal,
   });
+}
+
+/** Nothing is overwritten, not even what is damaged: somebody may want to look at it. */
+function replaceable(key: string): string {
+  return `move "${key}" away there, by the store's own means, and copy again: the source may hold it whole`;
 }
 
 async function* counted(

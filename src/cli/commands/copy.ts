@@ -96,12 +96,12 @@ async function copy(flags: Flags, command: Command, context: Context): Promise<v
   context.stdout.write(
     await formatOutput(flags.output, results.map(documentOf), () => resultText(results)),
   );
-  const bad = results.filter(({ problem }) => problem !== undefined);
-  if (bad[0]?.problem === undefined) return;
-  throw new HoldfastError(
-    bad[0].problem.code,
-    `backups not copied: ${bad.length}, the first: ${bad[0].problem.message}`,
-  );
+  const bad = results.flatMap(({ problem }) => problem ?? []);
+  if (bad[0] === undefined) return;
+  const { code, message, hint } = bad[0];
+  throw new HoldfastError(code, `backups not copied: ${bad.length}, the first: ${message}`, {
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 async function openTarget(
