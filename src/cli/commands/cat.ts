@@ -1,11 +1,10 @@
 import { Command } from "commander";
-import { HoldfastError } from "../../errors.ts";
 import { unlessAborted } from "../../io/patience.ts";
 import type { Context } from "../context.ts";
 import { addHelpSections } from "../help.ts";
 import { readIdentities } from "../flags/keys.ts";
 import { addOpenFlags, openBackup, OPEN_FAILURES } from "../inputs/open-backup.ts";
-import { outputSink } from "../terminal/standard-output.ts";
+import { snapshotOutput } from "../terminal/snapshot-output.ts";
 
 /** `holdfast cat`. */
 export function catCommand(context: Context): Command {
@@ -35,13 +34,8 @@ export function catCommand(context: Context): Command {
 }
 
 async function cat(target: string, command: Command, context: Context): Promise<void> {
-  const { stdout, signal } = context;
-  if (stdout.isTTY === true)
-    throw new HoldfastError(
-      "usage",
-      "a snapshot is nothing to look at: standard output is a terminal",
-      { hint: "give it a file, or a pipe" },
-    );
+  const { signal } = context;
+  const output = snapshotOutput(context);
   const identities = await readIdentities(command, context);
   await using found = await openBackup(target, command, context);
   const { readContents } = await import("../../repository/contents.ts");
@@ -50,7 +44,6 @@ async function cat(target: string, command: Command, context: Context): Promise<
   const { manifest } = backup;
   const far = { ...repository, store: parallelReads(repository.store) };
   using bar = context.progress("reading", manifest.snapshot.size);
-  const output = outputSink(context);
   let bytes = 0;
   for await (const piece of readContents(far, manifest, { identities, signal })) {
     await unlessAborted(output.write(piece, bytes), signal);

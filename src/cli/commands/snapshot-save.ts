@@ -1,6 +1,5 @@
 import { Command, Option } from "commander";
 import { HoldfastError } from "../../errors.ts";
-import type { Sink } from "../../io/source.ts";
 import { acceptFindingOption } from "../flags/accept-finding.ts";
 import { addConnectionFlags, clusterSettings } from "../flags/connection.ts";
 import type { Context, Progress } from "../context.ts";
@@ -8,7 +7,7 @@ import { addHelpSections } from "../help.ts";
 import { count } from "../texts/count.ts";
 import { humanSize } from "../texts/size.ts";
 import { totalLimit } from "../flags/total-limit.ts";
-import { outputSink } from "../terminal/standard-output.ts";
+import { snapshotOutput } from "../terminal/snapshot-output.ts";
 
 interface Flags {
   readonly acceptFinding: readonly string[];
@@ -96,7 +95,7 @@ async function save(file: string, flags: Flags, command: Command, context: Conte
   using client = await createClusterClient(settings.connection, { signal: limit.signal, log });
   let bar: Progress | undefined;
   const saved = await saveSnapshot(client, {
-    target: file === "-" ? standardOutput(context) : file,
+    target: file === "-" ? snapshotOutput(context) : file,
     accept: flags.acceptFinding,
     keepDamaged: flags.keepDamaged,
     stragglersMs: settings.stragglersMs,
@@ -112,16 +111,4 @@ async function save(file: string, flags: Flags, command: Command, context: Conte
   if (file === "-") return;
   context.stdout.write(`Snapshot saved at ${file}\n`);
   if (storageVersion !== "") context.stdout.write(`Server version ${storageVersion}\n`);
-}
-
-function standardOutput(context: Context): Sink {
-  if (context.stdout.isTTY === true)
-    throw new HoldfastError(
-      "usage",
-      "a snapshot is nothing to look at: standard output is a terminal",
-      {
-        hint: "give a file, or a pipe",
-      },
-    );
-  return outputSink(context);
 }
