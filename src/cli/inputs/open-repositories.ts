@@ -1,4 +1,5 @@
 import { HoldfastError } from "../../errors.ts";
+import { createPatience } from "../../io/patience.ts";
 import type { Repository } from "../../repository/repository.ts";
 import type { Context } from "../context.ts";
 import { openRepositoryAt, type OpenFlags, type RepositorySettings } from "../flags/repository.ts";
@@ -43,18 +44,28 @@ export async function openDifferentRepositories(
   };
 }
 
+/** How long the others may still take when enough have answered: as long as the members of a cluster may. */
+const STRAGGLERS_MS = 30_000;
+
 /**
- * Opens all repositories at once. One that cannot be opened is told and left out while enough others remain; else
- * "too-few-stores", or the failure itself where there is only one.
+ * Opens all repositories at once. One that cannot be opened, or not soon after enough others, is told and left out; where
+ * fewer than required remain, "too-few-stores", or the failure itself where there is only one.
  */
 export async function openRepositories(
   { urls, required }: RepositorySettings,
   context: Context,
   open: OpenFlags,
+  stragglersMs = STRAGGLERS_MS,
 ): Promise<OpenRepositories> {
   await using opened = new AsyncDisposableStack();
+  using patience = createPatience(stragglersMs, context.signal, () => tooLate(stragglersMs));
+  let answered = 0;
   const outcomes = await Promise.allSettled(
-    urls.map(async (url) => opened.use(await openRepositoryAt(url, context, open))),
+    urls.map(async (url) => {
+      const repository = await openRepositoryAt(url, { ...context, signal: patience.signal }, open);
+      if (++answered === required) patience.start();
+      return opened.use(repository);
+    }),
   );
   context.signal.throwIfAborted();
   const failed = outcomes.flatMap((outcome, at) =>
@@ -68,6 +79,11 @@ export async function openRepositories(
     missing: failed.map(({ url }) => url),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+function tooLate(stragglersMs: number): HoldfastError {
+  const message = `no answer ${stragglersMs / 1000} s after enough others`;
+  return new HoldfastError("store-unreachable", message);
 }
 
 interface Failed {
