@@ -41,10 +41,7 @@ test("an attempt that hangs is aborted and made again", async () => {
   });
   assert.equal(result, "done");
   assert.equal(aborted.length, 2);
-  assert.match(
-    how.log.lines[1]!,
-    /put part 3: trying again in \d+ ms: put part 3: nothing moved for/,
-  );
+  assert.match(how.log.lines[1]!, /put part 3: trying again in \d+ ms: nothing moved for/);
 });
 
 test("attempts that move before they fail go on beyond the limit of no progress", async () => {

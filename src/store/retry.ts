@@ -124,7 +124,8 @@ function createPace({ what, signal, persistence, log }: RetryOptions): Pace {
       const idleMs = monotonicMs() + pauseMs - movedAt;
       if (!isTransient(error) || idleMs > persistence.noProgressMs) throw error;
       const { message } = error as StoreFailure;
-      log.warn(`${what}: trying again in ${Math.ceil(pauseMs)} ms: ${message}`, { failures });
+      const why = message.startsWith(`${what}: `) ? message.slice(what.length + 2) : message;
+      log.warn(`${what}: trying again in ${Math.ceil(pauseMs)} ms: ${why}`, { failures });
       await pause(pauseMs, signal);
     },
   };
