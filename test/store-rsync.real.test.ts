@@ -52,7 +52,6 @@ describe("rsync over a connection that breaks", () => {
       await put(store, "a/b", 5 * MIB);
       assert.equal(up.applied, 1);
       const down = proxy.inject({
-        skip: 1,
         fault: { direction: "down", kind, afterBytes: 2 * MIB },
       });
       assert.deepEqual(await read(store, "a/b"), pattern("a/b", 5 * MIB));

@@ -23,9 +23,7 @@ export interface TcpFault {
 }
 
 export interface TcpRule {
-  /** So many connections pass unbroken first. */
-  readonly skip?: number;
-  /** So many are broken; one when left out. */
+  /** So many connections that come to the place are broken; one when left out. Those that end before do not count. */
   readonly times?: number;
   readonly fault: TcpFault;
 }
@@ -35,7 +33,7 @@ export interface TcpFaultProxy extends AsyncDisposable {
   readonly port: number;
   /** Connections that came so far. */
   readonly connections: number;
-  /** For connections that come from now on; the first rule that still holds is taken. */
+  /** For connections that come from now on; each takes the first rule that still holds. */
   inject(rule: TcpRule): Injected;
   /** Resets every connection that is open now. */
   resetAll(): void;
@@ -44,14 +42,13 @@ export interface TcpFaultProxy extends AsyncDisposable {
 }
 
 export interface Injected {
-  /** To how many connections it was applied. */
+  /** How many connections it has broken. */
   readonly applied: number;
-  /** Resolves when one of them has come to the place where it breaks. */
+  /** Resolves with the first of them. */
   readonly struck: Promise<void>;
 }
 
 interface ActiveRule extends TcpRule, Injected {
-  passed: number;
   applied: number;
   readonly onStrike: () => void;
 }
@@ -72,7 +69,7 @@ export async function tcpFaultProxy(target: {
   };
   const server = createServer({ allowHalfOpen: true }, (client) => {
     connections++;
-    const rule = ruleFor(rules);
+    const rule = rules.find(holds);
     const upstream = connect({ host: target.host ?? "127.0.0.1", port: target.port });
     upstream.allowHalfOpen = true;
     keep(client);
@@ -95,7 +92,7 @@ export async function tcpFaultProxy(target: {
     },
     inject(rule) {
       const { promise: struck, resolve: onStrike } = Promise.withResolvers<void>();
-      const active = { ...rule, passed: 0, applied: 0, struck, onStrike };
+      const active = { ...rule, applied: 0, struck, onStrike };
       rules.push(active);
       return active;
     },
@@ -108,14 +105,8 @@ export async function tcpFaultProxy(target: {
   };
 }
 
-function ruleFor(rules: readonly ActiveRule[]): ActiveRule | undefined {
-  for (const rule of rules) {
-    if (rule.applied >= (rule.times ?? 1)) continue;
-    if (rule.passed++ < (rule.skip ?? 0)) continue;
-    rule.applied++;
-    return rule;
-  }
-  return undefined;
+function holds({ applied, times = 1 }: ActiveRule): boolean {
+  return applied < times;
 }
 
 interface Pair {
@@ -132,9 +123,17 @@ async function carry(
 ): Promise<void> {
   try {
     let passed = 0;
+    let isBroken = false;
     // half of a connection may end before the other: reading to the end must not destroy it
     for await (const bytes of from.iterator({ destroyOnReturn: false })) {
-      await send(to, rule, bytes, passed, pair);
+      const room = rule === undefined ? Infinity : Math.max(0, rule.fault.afterBytes - passed);
+      const comes = rule !== undefined && room < bytes.length;
+      if (comes && !isBroken && holds(rule)) {
+        isBroken = true;
+        rule.applied++;
+        rule.onStrike();
+      }
+      await (comes && isBroken ? send(to, rule, bytes, room, passed, pair) : write(to, bytes));
       passed += bytes.length;
     }
     to.end();
@@ -153,19 +152,16 @@ export function reset(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
+/** The bytes in which the place is, or that come after it. */
 async function send(
   to: Socket,
-  rule: ActiveRule | undefined,
+  { fault }: ActiveRule,
   bytes: Buffer,
+  room: number,
   passed: number,
   pair: Pair,
 ): Promise<void> {
-  if (rule === undefined) return write(to, bytes);
-  const { fault } = rule;
-  const room = Math.max(0, fault.afterBytes - passed);
   await write(to, bytes.subarray(0, room));
-  if (room >= bytes.length) return;
-  rule.onStrike();
   await strike(to, fault, bytes.subarray(room), passed + room === fault.afterBytes, pair);
 }
 
