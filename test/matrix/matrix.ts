@@ -9,8 +9,8 @@ import { saveSnapshot } from "./saved.ts";
 import { assertServed } from "./served.ts";
 import { startSource } from "./source.ts";
 
-/** A cell that hangs is told by its name. */
-const CELL_WITHIN_MS = 300_000;
+/** A cell that hangs is told by its name: for its snapshot, and for each restore of it. */
+const STEP_WITHIN_MS = 120_000;
 
 /** Most of a cell's time is spent waiting for elections and disks: three keep two cores busy. */
 const CELLS_AT_ONCE = 3;
@@ -19,7 +19,7 @@ const CELLS_AT_ONCE = 3;
 export function runMatrix(line: EtcdLine): void {
   describe(`snapshots of ${line}`, { concurrency: CELLS_AT_ONCE }, () => {
     for (const cell of cellsOf(line)) {
-      const options = { timeout: CELL_WITHIN_MS };
+      const options = { timeout: (1 + cell.restores.length) * STEP_WITHIN_MS };
       test(sourceName(cell.source), options, (context) => runCell(cell, context));
     }
   });

@@ -66,21 +66,33 @@ export function switchAfter(calls: number): Schedule {
   };
 }
 
-/** A store whose every call waits for its turn. */
+/**
+ * A store whose every call waits for its turn. Calls that one piece of work makes at the same time follow each other: so
+ * it rests exactly while one of them waits, and nobody moves beside the one who goes on.
+ */
 function stepping(store: Store, turn: () => Promise<void>, changed: () => void): Store {
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
+    const done = last.then(turn).then(call);
+    last = done.catch(() => {});
+    return done;
+  };
+  const all = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+    const found: T[] = [];
+    for await (const item of items) found.push(item);
+    return found;
+  };
   async function* list(...call: Parameters<Store["list"]>): AsyncIterable<ObjectInfo> {
-    await turn();
-    yield* store.list(...call);
+    yield* await inTurn(() => all(store.list(...call)));
   }
   async function* get(...call: Parameters<Store["get"]>): AsyncIterable<Uint8Array> {
-    await turn();
-    yield* store.get(...call);
+    yield* await inTurn(() => all(store.get(...call)));
   }
-  const changing = async <T>(call: () => Promise<T>): Promise<T> => {
-    await turn();
-    changed();
-    return call();
-  };
+  const changing = <T>(call: () => Promise<T>): Promise<T> =>
+    inTurn(() => {
+      changed();
+      return call();
+    });
   return {
     ...store,
     list,
@@ -88,7 +100,7 @@ function stepping(store: Store, turn: () => Promise<void>, changed: () => void):
     put: (...call) => changing(() => store.put(...call)),
     delete: (...call) => changing(() => store.delete(...call)),
     sweep: (...call) => changing(() => store.sweep(...call)),
-    stat: (...call) => turn().then(() => store.stat(...call)),
-    capabilities: (...call) => turn().then(() => store.capabilities(...call)),
+    stat: (...call) => inTurn(() => store.stat(...call)),
+    capabilities: (...call) => inTurn(() => store.capabilities(...call)),
   };
 }
