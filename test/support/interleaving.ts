@@ -3,6 +3,7 @@
  * and a schedule says who goes on. So that what could happen by chance happens on purpose.
  */
 import type { ObjectInfo, Store } from "../../src/store/store.ts";
+import { collect } from "./repository.ts";
 
 /** Which of those that wait goes on, as an index into `waiting`, which has the numbers of the pieces of work. */
 export type Schedule = (waiting: readonly number[]) => number;
@@ -77,16 +78,11 @@ function stepping(store: Store, turn: () => Promise<void>, changed: () => void):
     last = done.catch(() => {});
     return done;
   };
-  const all = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
-    const found: T[] = [];
-    for await (const item of items) found.push(item);
-    return found;
-  };
   async function* list(...call: Parameters<Store["list"]>): AsyncIterable<ObjectInfo> {
-    yield* await inTurn(() => all(store.list(...call)));
+    yield* await inTurn(() => collect(store.list(...call)));
   }
   async function* get(...call: Parameters<Store["get"]>): AsyncIterable<Uint8Array> {
-    yield* await inTurn(() => all(store.get(...call)));
+    yield* await inTurn(() => collect(store.get(...call)));
   }
   const changing = <T>(call: () => Promise<T>): Promise<T> =>
     inTurn(() => {

@@ -1,25 +1,24 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createServer, type AddressInfo } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { recordingLog } from "../../../test/support/faulty-store.ts";
 import { scratchRepository } from "../../../test/support/repository.ts";
+import { shutter } from "../../../test/support/shutting.ts";
 import type { Context } from "../context.ts";
 import { openRepositories } from "./open-repositories.ts";
 
 /** A store that takes connections and never answers. */
 async function silentStore() {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => void sockets.add(socket.on("error", () => {})));
+  const server = createServer((socket) => void socket.on("error", () => {}));
+  const shut = shutter(server);
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
   return {
     url: `s3://bucket/etcd?endpoint=http://127.0.0.1:${port}&region=us-east-1&pathStyle=true`,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((closed) => server.close(closed));
-    },
+    [Symbol.asyncDispose]: shut,
   };
 }
 
@@ -57,7 +56,7 @@ test("while too few have answered, a silent store is waited for, until somebody 
   let isOver = false;
   const opening = openRepositories(settings, context, {}, 1).finally(() => (isOver = true));
   opening.catch(() => {});
-  await new Promise((passed) => setTimeout(passed, 300));
+  await sleep(300);
   assert.equal(isOver, false);
   stop.abort(new Error("enough"));
   await assert.rejects(opening, /enough/);
